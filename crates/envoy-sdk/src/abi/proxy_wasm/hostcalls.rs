@@ -1,0 +1,203 @@
+//! Host calls as safe functions that return what Envoy said.
+
+use std::ptr::null_mut;
+
+use super::imports;
+use crate::error::{HostError, Status};
+
+pub(crate) type HostResult<T> = Result<T, HostError>;
+
+/// Which of Envoy's buffers (`proxy_buffer_type_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum BufferKind {
+    Downstream = 2,
+    Upstream = 3,
+    PluginConfiguration = 7,
+}
+
+/// Which side of a connection (`proxy_stream_type_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum StreamKind {
+    Downstream = 2,
+}
+
+/// What kind of metric (`proxy_metric_type_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum MetricKind {
+    Counter = 0,
+    Gauge = 1,
+    Histogram = 2,
+}
+
+pub(crate) fn log(level: u32, message: &str) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    check("proxy_log", unsafe { imports::proxy_log(level, message.as_ptr(), message.len()) })
+}
+
+pub(crate) fn log_level() -> HostResult<u32> {
+    let mut level = 0;
+    // SAFETY: the host writes one u32.
+    check("proxy_get_log_level", unsafe { imports::proxy_get_log_level(&raw mut level) })?;
+    Ok(level)
+}
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn now() -> HostResult<u64> {
+    let mut time = 0;
+    // SAFETY: the host writes one u64.
+    let status = unsafe { imports::proxy_get_current_time_nanoseconds(&raw mut time) };
+    check("proxy_get_current_time_nanoseconds", status)?;
+    Ok(time)
+}
+
+pub(crate) fn set_tick_period(milliseconds: u32) -> HostResult<()> {
+    // SAFETY: no pointers.
+    let status = unsafe { imports::proxy_set_tick_period_milliseconds(milliseconds) };
+    check("proxy_set_tick_period_milliseconds", status)
+}
+
+/// Reads at most `max` octets from `start` on. An absent buffer reads as empty.
+pub(crate) fn read_buffer(buffer: BufferKind, start: usize, max: usize) -> HostResult<Vec<u8>> {
+    returned("proxy_get_buffer_bytes", |data, size| {
+        // SAFETY: the host writes one pointer and one size.
+        unsafe { imports::proxy_get_buffer_bytes(buffer as u32, start, max, data, size) }
+    })
+    .map(Option::unwrap_or_default)
+    .or_else(|error| if error.status == Status::NOT_FOUND { Ok(Vec::new()) } else { Err(error) })
+}
+
+/// Replaces `size` octets from `start` on by `data`.
+pub(crate) fn write_buffer(buffer: BufferKind, start: usize, size: usize, data: &[u8]) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    let status =
+        unsafe { imports::proxy_set_buffer_bytes(buffer as u32, start, size, data.as_ptr(), data.len()) };
+    check("proxy_set_buffer_bytes", status)
+}
+
+/// The value of a property, or `None` when it does not exist here.
+pub(crate) fn property(path: &[&str]) -> HostResult<Option<Vec<u8>>> {
+    let path = path.join("\0");
+    let value = returned("proxy_get_property", |data, size| {
+        // SAFETY: pointer and length describe one live allocation; the host writes one pointer and one size.
+        unsafe { imports::proxy_get_property(path.as_ptr(), path.len(), data, size) }
+    });
+    match value {
+        Ok(value) => Ok(Some(value.unwrap_or_default())),
+        Err(error) if error.status == Status::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn set_property(key: &str, value: &[u8]) -> HostResult<()> {
+    // SAFETY: pointers and lengths describe live allocations, which the host only reads.
+    let status = unsafe { imports::proxy_set_property(key.as_ptr(), key.len(), value.as_ptr(), value.len()) };
+    check("proxy_set_property", status)
+}
+
+/// A shared value and the version to give back to [`set_shared_data`].
+pub(crate) fn shared_data(key: &str) -> HostResult<Option<(Vec<u8>, u32)>> {
+    let mut cas = 0;
+    let value = returned("proxy_get_shared_data", |data, size| {
+        // SAFETY: as for `property`; the host writes one u32 more.
+        unsafe { imports::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) }
+    });
+    match value {
+        Ok(value) => Ok(Some((value.unwrap_or_default(), cas))),
+        Err(error) if error.status == Status::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Stores a shared value; with `cas` only if nobody has changed it since. A `cas` of 0 means always.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> HostResult<()> {
+    // SAFETY: pointers and lengths describe live allocations, which the host only reads.
+    let status =
+        unsafe { imports::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    check("proxy_set_shared_data", status)
+}
+
+pub(crate) fn continue_stream(stream: StreamKind) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_continue_stream", unsafe { imports::proxy_continue_stream(stream as u32) })
+}
+
+pub(crate) fn close_stream(stream: StreamKind) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_close_stream", unsafe { imports::proxy_close_stream(stream as u32) })
+}
+
+/// Makes host calls go to another context than the one of the running callback.
+pub(crate) fn set_effective_context(context: u32) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_set_effective_context", unsafe { imports::proxy_set_effective_context(context) })
+        .map_err(|error| HostError { context: Some(context), ..error })
+}
+
+/// Defines a metric. Every call makes a new id that Envoy never frees: see [`Stats`](crate::Stats).
+pub(crate) fn define_metric(kind: MetricKind, name: &str) -> HostResult<u32> {
+    let mut id = 0;
+    // SAFETY: pointer and length describe one live allocation; the host writes one u32.
+    let status = unsafe { imports::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
+    check("proxy_define_metric", status)?;
+    Ok(id)
+}
+
+pub(crate) fn increment_metric(id: u32, offset: i64) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_increment_metric", unsafe { imports::proxy_increment_metric(id, offset) })
+}
+
+pub(crate) fn record_metric(id: u32, value: u64) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_record_metric", unsafe { imports::proxy_record_metric(id, value) })
+}
+
+/// Fills a buffer with random octets from the operating system.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn random(buffer: &mut [u8]) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host fills.
+    let errno = unsafe { imports::random_get(buffer.as_mut_ptr(), buffer.len()) };
+    if errno == 0 { Ok(()) } else { Err(failed("random_get", Status::INTERNAL_FAILURE)) }
+}
+
+/// Fills a buffer with random octets from the operating system.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn random(buffer: &mut [u8]) -> HostResult<()> {
+    // std seeds each of these from the operating system.
+    use std::hash::{BuildHasher, RandomState};
+    for (counter, chunk) in buffer.chunks_mut(8).enumerate() {
+        let octets = RandomState::new().hash_one(counter).to_le_bytes();
+        chunk.copy_from_slice(octets.get(..chunk.len()).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Calls a host function that returns a value in memory that it has asked the guest to allocate.
+fn returned(
+    call: &'static str,
+    function: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
+) -> HostResult<Option<Vec<u8>>> {
+    let mut data = null_mut();
+    let mut size = 0;
+    check(call, function(&raw mut data, &raw mut size))?;
+    if data.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the host got `data` from this module's own allocation export, which makes a boxed slice of
+    // exactly `size` octets and gives up ownership of it.
+    Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) }))
+}
+
+fn check(call: &'static str, status: u32) -> HostResult<()> {
+    match Status::from_code(status) {
+        Status::OK => Ok(()),
+        status => Err(failed(call, status)),
+    }
+}
+
+fn failed(call: &'static str, status: Status) -> HostError {
+    HostError { call, status, context: crate::vm::current_context() }
+}

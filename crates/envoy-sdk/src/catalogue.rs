@@ -1,0 +1,67 @@
+//! What the SDK counts about the extensions it carries.
+
+use common_metrics::{catalogue, label};
+
+label! {
+    /// Where in an extension something went wrong.
+    pub enum Callback: "callback" {
+        /// The plugin's configuration.
+        Configure = "configure",
+        /// Making a filter for a connection.
+        NewFilter = "new_filter",
+        /// A new connection.
+        NewConnection = "on_new_connection",
+        /// Data from the client.
+        DownstreamData = "on_downstream_data",
+        /// Data from the server.
+        UpstreamData = "on_upstream_data",
+        /// The client's side closed.
+        DownstreamClose = "on_downstream_close",
+        /// The server's side closed.
+        UpstreamClose = "on_upstream_close",
+        /// The connection is over.
+        StreamComplete = "on_stream_complete",
+        /// The filter was dropped.
+        Drop = "drop",
+    }
+}
+
+catalogue! {
+    /// What the SDK counts, for every extension, with the label `extension`.
+    pub static SDK: "envoy_sdk" {
+        /// Callbacks that returned an error.
+        counter ERRORS: Callback = "errors_total", Summary, OnUse;
+        /// Callbacks that panicked. The panic was caught: see the error policy for what it cost.
+        counter PANICS: Callback = "panics_total", Summary, OnUse;
+        /// Connections closed because their filter failed (error policy `close`).
+        counter CONNECTIONS_CLOSED_ON_ERROR: () = "connections_closed_on_error_total", Summary, FromStart;
+        /// Connections that went on without their filter because it failed (error policy `bypass`).
+        counter CONNECTIONS_BYPASSED: () = "connections_bypassed_total", Summary, FromStart;
+        /// Connections that got no filter because too many filters in a row had panicked.
+        counter FILTERS_REFUSED: () = "filters_refused_total", Summary, FromStart;
+        /// Log lines dropped by the rate limit.
+        counter LOG_LINES_DROPPED: () = "log_lines_dropped_total", Summary, OnUse;
+        /// Host calls for statistics that Envoy refused.
+        counter STATS_REFUSED: () = "stats_refused_total", Summary, OnUse;
+    }
+}
+
+catalogue! {
+    /// What the SDK counts per module version, with the labels `extension`, `version` and `panic`.
+    pub(crate) static VM: "envoy_sdk" {
+        /// Plugins started, once in each VM: one per worker, one of the main thread, and one in which Envoy tries a
+        /// configuration first. Tells versions apart during an upgrade, and shows reloads after a trap.
+        counter VM_STARTS: () = "vm_starts_total", Summary, FromStart;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogues_keep_the_rules() {
+        assert_eq!(SDK.violations(&["extension"]), []);
+        assert_eq!(VM.violations(&["extension", "version", "panic"]), []);
+    }
+}

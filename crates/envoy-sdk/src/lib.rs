@@ -1,0 +1,138 @@
+//! The way to write Envoy extensions in Rust.
+//!
+//! The words are Envoy's: a [`NetworkFilter`] is made by a [`NetworkFilterFactory`], sees
+//! `on_new_connection`, `on_downstream_data`, `on_upstream_data` and how the connection ends, answers with a
+//! [`FilterStatus`], and counts with [`Stats`]. Everything returns a [`Result`]; an author handles nothing,
+//! and an error or a panic costs at most the connection that it happened in (see [`ErrorPolicy`]).
+//!
+//! ```
+//! use envoy_sdk::{
+//!     ConfigureContext, FilterStatus, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result,
+//! };
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     greeting: String,
+//! }
+//!
+//! struct HelloFactory {
+//!     config: Config,
+//! }
+//!
+//! impl NetworkFilterFactory for HelloFactory {
+//!     const NAME: &'static str = "hello";
+//!     type Config = Config;
+//!     type Filter = Hello;
+//!
+//!     fn configure(config: Config, _cx: &mut ConfigureContext<'_>) -> Result<Self> {
+//!         Ok(Self { config })
+//!     }
+//!
+//!     fn new_filter(&self, _cx: &mut NetworkContext<'_>) -> Result<Hello> {
+//!         Ok(Hello { greeting: self.config.greeting.clone() })
+//!     }
+//! }
+//!
+//! struct Hello {
+//!     greeting: String,
+//! }
+//!
+//! impl NetworkFilter for Hello {
+//!     fn on_upstream_data(&mut self, cx: &mut NetworkContext<'_>, _end_stream: bool) -> Result<FilterStatus> {
+//!         log::debug!("{}: {} octets for the client", self.greeting, cx.buffer().len());
+//!         Ok(FilterStatus::Continue)
+//!     }
+//! }
+//!
+//! pub fn module() -> Module {
+//!     Module::new().network_filter::<HelloFactory>()
+//! }
+//! envoy_sdk::entry_point!(module);
+//! ```
+//!
+//! # Layout
+//! Only `abi` knows an ABI, and only there is `unsafe` allowed. [`Module`] lists what a `.wasm` contains;
+//! the boundary catches what goes wrong; everything else is what an extension sees.
+//!
+//! # Features
+//! - `json` (default): typed configuration from JSON, with errors that name the field.
+//! - `native-host`: Envoy's side of the ABI as a trait, so that a module links and runs in a native test.
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+
+#[allow(unsafe_code)]
+mod abi;
+mod boundary;
+mod buffer;
+mod bytes;
+mod catalogue;
+#[cfg(feature = "json")]
+mod config;
+mod configure;
+mod error;
+mod logger;
+mod module;
+mod network;
+mod random;
+mod rate_limit;
+mod shared_data;
+mod stats;
+mod stream_info;
+mod vm;
+
+pub use boundary::ErrorPolicy;
+pub use buffer::{Buffer, Chunks};
+pub use bytes::{ByteStr, ByteString};
+pub use catalogue::SDK;
+#[cfg(feature = "json")]
+pub use config::{Ignored, from_json};
+pub use configure::ConfigureContext;
+pub use error::{Context, Error, HostError, Result, Status};
+pub use module::Module;
+pub use network::{CloseType, FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
+pub use random::random;
+pub use rate_limit::RateLimit;
+pub use shared_data::{Cas, SharedData};
+pub use stats::Stats;
+pub use stream_info::{ResponseFlags, StreamInfo, TrafficDirection};
+
+/// Whether this module was built so that a panic can be caught. Without unwinding a panic takes the whole
+/// VM down, and with it every connection of a worker.
+pub const UNWINDING: bool = cfg!(panic = "unwind");
+
+/// Envoy's side of the ABI, for native tests.
+#[cfg(all(feature = "native-host", not(target_arch = "wasm32")))]
+pub mod native_host {
+    pub use crate::abi::proxy_wasm::native::{Answer, Host, Pairs, exports, install_host};
+    pub use crate::vm::load;
+}
+
+/// What [`entry_point!`] expands to. Not for anything else.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::vm::load;
+}
+
+/// Makes a module's `fn module() -> Module` the start of a `.wasm`. Expands to nothing in a native build,
+/// so that several modules link into one program.
+#[macro_export]
+macro_rules! entry_point {
+    ($module:path) => {
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(no_mangle)]
+        extern "C" fn _initialize() {
+            $crate::__private::load($module);
+        }
+    };
+}

@@ -1,0 +1,47 @@
+//! Values shared between the VMs of one `vm_id`, workers included.
+
+use crate::abi::host;
+use crate::error::{Result, Status};
+
+/// The version of a shared value, to change it only if nobody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cas(u32);
+
+/// Envoy's shared data: a map from text to octets that all workers see. Values stay until Envoy ends.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SharedData;
+
+impl SharedData {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// The value and its version.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Cas)>> {
+        Ok(host::shared_data(key)?.map(|(value, cas)| (value, Cas(cas))))
+    }
+
+    /// Stores a value, whatever was there.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
+        Ok(host::set_shared_data(key, value, 0)?)
+    }
+
+    /// Stores a value if the version is still the one given; returns whether it was.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn replace(&self, key: &str, value: &[u8], cas: Cas) -> Result<bool> {
+        match host::set_shared_data(key, value, cas.0) {
+            Ok(()) => Ok(true),
+            Err(error) if error.status == Status::CAS_MISMATCH => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Counting into Envoy's statistics.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use common_metrics::{
+    Catalogue, Counter, Export, Gauge, Histogram, Kind, Labels, Level, Metric, MetricSpec, Recorder,
+    StatName, is_label_value,
+};
+
+use crate::abi::host::{self, MetricKind};
+use crate::catalogue::STATS_REFUSED;
+use crate::error::{Context as _, Error, Result};
+use crate::vm;
+
+/// Not defined in Envoy yet.
+const UNDEFINED: u32 = u32::MAX;
+/// Envoy refused to define it; it is not asked again.
+const REFUSED: u32 = u32::MAX - 1;
+/// The metric is not exported at this level.
+const INACTIVE: usize = usize::MAX;
+
+/// The metrics of one [`Catalogue`] with one set of common labels, ready to count.
+///
+/// Cheap to clone: all clones count into the same table. Counts are collected during a callback and given to
+/// Envoy at its end, so that ten increments of one counter are one host call. A metric above the configured
+/// level costs one comparison.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    table: Rc<Table>,
+}
+
+#[derive(Debug)]
+struct Table {
+    catalogue: &'static Catalogue,
+    common: Vec<(&'static str, String)>,
+    /// Per metric, by ordinal: where its series begin in `series`, or [`INACTIVE`].
+    bases: Vec<usize>,
+    series: Vec<Series>,
+    /// What changed in this callback, in order.
+    changes: RefCell<Vec<Change>>,
+}
+
+#[derive(Debug)]
+struct Series {
+    metric: &'static MetricSpec,
+    /// Envoy's id, or [`UNDEFINED`], or [`REFUSED`].
+    id: Cell<u32>,
+    /// The sum of this callback's changes. Counters and gauges only.
+    pending: Cell<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// The series has a pending sum.
+    Add(usize),
+    /// One value of a histogram.
+    Record(usize, u64),
+}
+
+thread_local! {
+    /// Tables with changes in this callback.
+    static CHANGED: RefCell<Vec<Rc<Table>>> = const { RefCell::new(Vec::new()) };
+    /// Envoy's ids by stat name. Every definition makes a new id that is never freed, so a VM defines a name
+    /// once, however often plugins are configured anew.
+    static IDS: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+impl Stats {
+    pub(crate) fn new(
+        catalogue: &'static Catalogue,
+        common: &[(&'static str, &str)],
+        level: Level,
+    ) -> Result<Self> {
+        if let Some((name, value)) = common.iter().find(|(_, value)| !is_label_value(value)) {
+            return Err(Error::new(format!("{name} {value:?}: 1 to 64 of A-Z a-z 0-9 _ - are allowed")));
+        }
+        let mut bases = Vec::new();
+        let mut series = Vec::new();
+        for metric in catalogue.metrics() {
+            let active = metric.level <= level;
+            bases.push(if active { series.len() } else { INACTIVE });
+            if active {
+                series.extend((0..metric.series()).map(|_| Series {
+                    metric,
+                    id: Cell::new(UNDEFINED),
+                    pending: Cell::new(0),
+                }));
+            }
+        }
+        let common = common.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let table = Table { catalogue, common, bases, series, changes: RefCell::default() };
+        for (index, series) in table.series.iter().enumerate() {
+            if series.metric.export == Export::FromStart {
+                table.define(index).context(format!("define metric {}", series.metric.name))?;
+            }
+        }
+        Ok(Self { table: Rc::new(table) })
+    }
+
+    fn change(&self, change: Change) {
+        let mut changes = self.table.changes.borrow_mut();
+        if changes.is_empty() {
+            CHANGED.with(|changed| changed.borrow_mut().push(Rc::clone(&self.table)));
+        }
+        changes.push(change);
+    }
+
+    fn sum<M: Metric>(&self, metric: &M, labels: M::Labels, difference: i64) {
+        let Some((index, series)) = self.table.series(metric, labels) else { return };
+        let before = series.pending.get();
+        series.pending.set(before.saturating_add(difference));
+        if before == 0 {
+            self.change(Change::Add(index));
+        }
+    }
+}
+
+impl Recorder for Stats {
+    fn add<L: Labels>(&mut self, counter: &Counter<L>, labels: L, amount: u64) {
+        self.sum(counter, labels, i64::try_from(amount).unwrap_or(i64::MAX));
+    }
+
+    fn shift<L: Labels>(&mut self, gauge: &Gauge<L>, labels: L, difference: i64) {
+        self.sum(gauge, labels, difference);
+    }
+
+    fn record<L: Labels>(&mut self, histogram: &Histogram<L>, labels: L, value: u64) {
+        if let Some((index, _)) = self.table.series(histogram, labels) {
+            self.change(Change::Record(index, value));
+        }
+    }
+}
+
+impl Table {
+    fn series<M: Metric>(&self, metric: &M, labels: M::Labels) -> Option<(usize, &Series)> {
+        let base = self.bases.get(metric.ordinal()).copied().filter(|base| *base != INACTIVE)?;
+        let index = base.checked_add(labels.index())?;
+        Some((index, self.series.get(index)?))
+    }
+
+    /// Envoy's id of a series, defined if it was not yet.
+    fn define(&self, index: usize) -> Result<Option<u32>> {
+        let Some(series) = self.series.get(index) else { return Ok(None) };
+        match series.id.get() {
+            REFUSED => return Ok(None),
+            UNDEFINED => {}
+            id => return Ok(Some(id)),
+        }
+        // The first series of the same metric tells how far into the metric this one is.
+        let first =
+            self.series.iter().position(|other| std::ptr::eq(other.metric, series.metric)).unwrap_or(index);
+        let common: Vec<_> = self.common.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let name = StatName {
+            filter: self.catalogue.filter,
+            common: &common,
+            metric: series.metric,
+            series: index.saturating_sub(first),
+        }
+        .to_string();
+        let kind = match series.metric.kind {
+            Kind::Counter => MetricKind::Counter,
+            Kind::Gauge => MetricKind::Gauge,
+            Kind::Histogram => MetricKind::Histogram,
+        };
+        let id = IDS.with(|ids| match ids.borrow().get(&name) {
+            Some(id) => Ok(*id),
+            None => host::define_metric(kind, &name),
+        });
+        match id {
+            Ok(id) => {
+                IDS.with(|ids| ids.borrow_mut().insert(name, id));
+                series.id.set(id);
+                Ok(Some(id))
+            }
+            Err(error) => {
+                series.id.set(REFUSED);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Gives Envoy what has changed. Returns how many host calls it refused.
+    fn flush(&self) -> u64 {
+        let mut refused = 0;
+        for change in self.changes.take() {
+            let outcome = match change {
+                Change::Record(index, value) => self.define(index).and_then(|id| match id {
+                    Some(id) => Ok(host::record_metric(id, value)?),
+                    None => Ok(()),
+                }),
+                Change::Add(index) => {
+                    let pending = self.series.get(index).map_or(0, |series| series.pending.take());
+                    self.define(index).and_then(|id| match id {
+                        // Envoy refuses a counter's increment of 0 or less; a gauge's 0 changes nothing.
+                        Some(id) if pending != 0 => Ok(host::increment_metric(id, pending)?),
+                        _ => Ok(()),
+                    })
+                }
+            };
+            refused += u64::from(outcome.is_err());
+        }
+        refused
+    }
+}
+
+/// Gives Envoy all changes of this callback.
+pub(crate) fn flush() {
+    let tables = CHANGED.with(RefCell::take);
+    let refused: u64 = tables.iter().map(|table| table.flush()).sum();
+    if refused > 0
+        && let Some(mut counts) = vm::current_counts()
+    {
+        counts.add(&STATS_REFUSED, (), refused);
+        for table in CHANGED.with(RefCell::take) {
+            table.flush();
+        }
+    }
+}
+
+/// Forgets Envoy's ids: another VM begins in this thread.
+pub(crate) fn reset() {
+    CHANGED.with(RefCell::take);
+    IDS.with(RefCell::take);
+}
