@@ -1,0 +1,116 @@
+//! What a test does wrong is refused with an explanation, and spoils nothing for the next one on its thread.
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use envoy_sdk::Status;
+use envoy_sdk_test::{Connection, FakeEnvoy, HostCall};
+
+fn envoy(configuration: &str) -> FakeEnvoy {
+    FakeEnvoy::new(support::module).configure(configuration).expect("configured")
+}
+
+type Story = fn(&mut Connection);
+
+/// The message of the panic that `story` ends in.
+fn refusal(story: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(story)).expect_err("the story should have been refused");
+    let formatted = payload.downcast_ref::<String>().cloned();
+    formatted.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+#[test]
+fn a_peer_cannot_do_what_it_cannot_do() {
+    let stories: [(Story, &str); 6] = [
+        (
+            |connection| {
+                connection.client_ends();
+                connection.client_sends("more");
+            },
+            "the client has ended its side already",
+        ),
+        (
+            |connection| {
+                connection.server_ends();
+                connection.server_ends();
+            },
+            "the server has ended its side already",
+        ),
+        (
+            |connection| {
+                connection.client_resets();
+                connection.server_sends("more");
+            },
+            "the server cannot send: the connection has been closed by Client",
+        ),
+        (
+            |connection| {
+                connection.client_sends("close");
+                connection.client_resets();
+            },
+            "the client cannot reset: the connection has been closed by Envoy",
+        ),
+        (
+            |connection| drop(connection.client_sends("")),
+            "Envoy reads no piece of 0 octets; use client_ends for the end",
+        ),
+        (
+            |connection| drop(connection.server_sends("")),
+            "Envoy reads no piece of 0 octets; use server_ends for the end",
+        ),
+    ];
+    for (story, explanation) in stories {
+        let mut envoy = envoy("{}");
+        assert_eq!(refusal(|| story(&mut envoy.connect())), explanation);
+    }
+}
+
+#[test]
+fn a_server_that_has_not_been_called_cannot_speak() {
+    let mut envoy = envoy(r#"{"new_connection": "pause"}"#);
+    let mut connection = envoy.connect();
+    let explanation = refusal(|| drop(connection.server_sends("220 ready")));
+    assert!(explanation.ends_with("Envoy has not connected to the server yet"), "{explanation}");
+}
+
+#[test]
+fn a_connection_does_not_outlive_its_envoy() {
+    let mut connection = envoy("{}").connect();
+    let explanation = refusal(|| drop(connection.client_sends("x")));
+    assert_eq!(explanation, "the FakeEnvoy of this connection has been dropped");
+}
+
+#[test]
+fn one_at_a_time_on_a_thread() {
+    let _first = envoy("{}");
+    let explanation = refusal(|| drop(envoy("{}")));
+    assert!(explanation.starts_with("this thread has a FakeEnvoy already"), "{explanation}");
+    let other = std::thread::spawn(|| envoy("{}").connect().context());
+    assert_eq!(other.join().expect("another thread is another VM"), 2);
+}
+
+#[test]
+fn success_is_no_failure() {
+    let mut envoy = envoy("{}");
+    let explanation = refusal(|| envoy.fail_next(HostCall::Log, Status::OK));
+    assert!(explanation.starts_with("Ok is no failure"), "{explanation}");
+}
+
+#[test]
+fn a_test_that_failed_leaves_the_thread_usable() {
+    for _ in 0..2 {
+        refusal(|| {
+            let mut envoy = envoy("{}");
+            let mut left_open = envoy.connect();
+            left_open.client_sends("pause");
+            envoy.reconfigure(r#"{"complete": "read"}"#).expect("configured");
+            let mut failing = envoy.connect();
+            failing.client_ends();
+            failing.client_ends();
+        });
+        FakeEnvoy::new(support::module).configure("no JSON").expect_err("refused");
+        let mut envoy = envoy(r#"{"complete": "property:connection.id"}"#);
+        assert_eq!(envoy.connect().context(), 2, "contexts are numbered anew");
+    }
+}
