@@ -1,0 +1,59 @@
+//! The command line: which subcommands there are. Each one's arguments and actions are in its own module.
+
+use clap::{Parser, Subcommand};
+
+use crate::{build, demo, replay, run, test, validate};
+
+/// Builds, runs and checks the Envoy enterprise filter suite.
+///
+/// Exit codes: 0 all went well, 1 something failed, 2 the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "filterctl", bin_name = "filterctl", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(build::Arguments),
+    /// Shows a filter's metrics live: a real application, Envoy and a server, all started by this command.
+    Demo(demo::Arguments),
+    /// Plays recorded conversations through Envoy with a filter, cut in three ways, and compares.
+    Replay(replay::Arguments),
+    /// Runs Envoy with a filter before a server of your own.
+    Run(run::Arguments),
+    /// Sets up what the tests need, and runs the lints and all tests of the workspace.
+    Test(test::Arguments),
+    /// Checks a filter's configuration, without Envoy.
+    Validate(validate::Arguments),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// With one clear line; see [`failure`](crate::failure) for the exit code.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Build(arguments) => build::run(&arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
+            Command::Replay(arguments) => replay::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
+            Command::Validate(arguments) => validate::run(&arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,239 @@
+//! What the terminal shows of a filter's metrics: a few panels of numbers.
+
+use std::collections::BTreeMap;
+
+use envoy_runner::Scrape;
+
+/// Which metrics a filter's panels show.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// The filter's name, the first part of its metrics' names.
+    pub filter: &'static str,
+    /// Columns of panels of counts, each from top to bottom.
+    pub columns: &'static [&'static [CountPanel]],
+    /// Histograms in microseconds.
+    pub latencies: &'static [LatencyRows],
+}
+
+/// A panel that splits a counter by labels.
+#[derive(Clone, Copy, Debug)]
+pub struct CountPanel {
+    /// What the panel is called.
+    pub title: &'static str,
+    /// The metric, without the filter's name.
+    pub metric: &'static str,
+    /// The labels whose values make the rows, joined by a space.
+    pub labels: &'static [&'static str],
+    /// Rows that are shown even while they are 0.
+    pub always: &'static [&'static str],
+    /// Further rows in the order in which they are to stand. Others follow by name.
+    pub then: &'static [&'static str],
+}
+
+/// A histogram in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct LatencyRows {
+    /// What its rows are called.
+    pub title: &'static str,
+    /// The metric, without the filter's name.
+    pub metric: &'static str,
+    /// The label whose values make the rows; one row if not given.
+    pub label: Option<&'static str>,
+    /// Its values in the order in which they are to stand. Others follow by name.
+    pub order: &'static [&'static str],
+}
+
+/// All panels at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// Counts, in the columns of the layout.
+    pub columns: Vec<Vec<Panel>>,
+    /// Latencies with at least one observation.
+    pub latencies: Vec<Latency>,
+    /// Connections that ended, by what could be seen of them.
+    pub connections: Vec<Share>,
+    /// Octets that passed, by whether they could be looked into.
+    pub octets: Vec<Share>,
+}
+
+/// A title and rows of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// What the numbers count.
+    pub title: &'static str,
+    /// Names and numbers.
+    pub rows: Vec<(String, f64)>,
+}
+
+/// How long something took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latency {
+    /// What took so long.
+    pub name: String,
+    /// How often.
+    pub count: f64,
+    /// The median in microseconds.
+    pub p50: f64,
+    /// The value in microseconds that 99 % stay below.
+    pub p99: f64,
+}
+
+/// A part of a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// Which part.
+    pub name: String,
+    /// How many.
+    pub count: f64,
+    /// Of all: 0 to 1.
+    pub share: f64,
+}
+
+impl Overview {
+    /// Picks from a scrape what the layout shows.
+    pub fn new(layout: &Layout, scrape: &Scrape) -> Self {
+        let name = |metric: &str| format!("{}_{metric}", layout.filter);
+        let column =
+            |panels: &&[CountPanel]| panels.iter().map(|p| p.read(&name(p.metric), scrape)).collect();
+        Self {
+            columns: layout.columns.iter().map(column).collect(),
+            latencies: layout
+                .latencies
+                .iter()
+                .flat_map(|rows| rows.read(&name(rows.metric), scrape))
+                .collect(),
+            connections: shares(by_labels(scrape, &name("connections_total"), &["visibility"])),
+            octets: shares(by_labels(scrape, &name("bytes_total"), &["visibility"])),
+        }
+    }
+
+    /// All panels of counts, column by column.
+    pub fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.columns.iter().flatten()
+    }
+}
+
+impl CountPanel {
+    fn read(&self, metric: &str, scrape: &Scrape) -> Panel {
+        let mut values = by_labels(scrape, metric, self.labels);
+        let mut rows = Vec::new();
+        for name in self.always {
+            rows.push(((*name).to_owned(), values.remove(*name).unwrap_or(0.0)));
+        }
+        rows.extend(ordered(values, self.then).into_iter().filter(|(_, value)| *value > 0.0));
+        Panel { title: self.title, rows }
+    }
+}
+
+impl LatencyRows {
+    fn read(&self, metric: &str, scrape: &Scrape) -> Vec<Latency> {
+        let Some(label) = self.label else {
+            return latency(self.title.to_owned(), metric, &[], scrape).into_iter().collect();
+        };
+        let values = ordered(by_labels(scrape, metric, &[label]), self.order);
+        let row = |value: &str| latency(format!("{} {value}", self.title), metric, &[(label, value)], scrape);
+        values.iter().filter_map(|(value, _)| row(value)).collect()
+    }
+}
+
+/// First those of this order, then the others by name.
+fn ordered(mut values: BTreeMap<String, f64>, order: &[&str]) -> Vec<(String, f64)> {
+    let mut rows: Vec<_> = order.iter().filter_map(|name| values.remove_entry(*name)).collect();
+    rows.extend(values);
+    rows
+}
+
+/// Sums of a metric by the values of these labels, joined by a space. A label that says `none` adds nothing to
+/// the name.
+fn by_labels(scrape: &Scrape, metric: &str, labels: &[&str]) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for series in scrape.samples(metric) {
+        let values = labels.iter().filter_map(|label| series.label(label)).filter(|value| *value != "none");
+        *sums.entry(values.collect::<Vec<_>>().join(" ")).or_default() += series.value.number();
+    }
+    sums
+}
+
+fn latency(name: String, metric: &str, labels: &[(&str, &str)], scrape: &Scrape) -> Option<Latency> {
+    let histogram = scrape.histogram(metric, labels)?;
+    Some(Latency {
+        name,
+        count: histogram.count,
+        p50: histogram.quantile(0.5)?,
+        p99: histogram.quantile(0.99)?,
+    })
+}
+
+/// The largest part first.
+fn shares(counts: BTreeMap<String, f64>) -> Vec<Share> {
+    let total: f64 = counts.values().sum();
+    let mut shares: Vec<Share> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0.0)
+        .map(|(name, count)| Share { name, count, share: count / total })
+        .collect();
+    shares.sort_by(|a, b| b.count.total_cmp(&a.count));
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: Layout = Layout {
+        filter: "smtp",
+        columns: &[
+            &[CountPanel {
+                title: "Verbs",
+                metric: "commands_total",
+                labels: &["verb"],
+                always: &["RCPT", "DATA"],
+                then: &["QUIT"],
+            }],
+            &[CountPanel {
+                title: "Ends",
+                metric: "ends_total",
+                labels: &["how", "why"],
+                always: &[],
+                then: &[],
+            }],
+        ],
+        latencies: &[
+            LatencyRows {
+                title: "reply to",
+                metric: "wait_microseconds",
+                label: Some("verb"),
+                order: &["RCPT", "MAIL"],
+            },
+            LatencyRows { title: "all", metric: "wait_microseconds", label: None, order: &[] },
+        ],
+    };
+
+    #[test]
+    fn panels_hold_what_the_layout_says() {
+        let scrape = Scrape::parse(
+            "# TYPE smtp_commands_total counter\n\
+             smtp_commands_total{verb=\"NOOP\",stat_prefix=\"a\"} 2\nsmtp_commands_total{verb=\"NOOP\",stat_prefix=\"b\"} 3\n\
+             smtp_commands_total{verb=\"RCPT\",stat_prefix=\"a\"} 7\nsmtp_commands_total{verb=\"QUIT\"} 1\n\
+             smtp_ends_total{how=\"rejected\",why=\"data\"} 1\nsmtp_ends_total{how=\"accepted\",why=\"none\"} 4\n\
+             smtp_ends_total{how=\"lost\",why=\"none\"} 0\n\
+             smtp_bytes_total{visibility=\"parsed\",direction=\"to_server\"} 30\n\
+             smtp_bytes_total{visibility=\"parsed\",direction=\"to_client\"} 45\n\
+             smtp_bytes_total{visibility=\"starttls\",direction=\"to_client\"} 25\n\
+             # TYPE smtp_wait_microseconds histogram\n\
+             smtp_wait_microseconds_bucket{verb=\"MAIL\",le=\"100\"} 4\nsmtp_wait_microseconds_bucket{verb=\"MAIL\",le=\"+Inf\"} 4\n\
+             smtp_wait_microseconds_sum{verb=\"MAIL\"} 200\nsmtp_wait_microseconds_count{verb=\"MAIL\"} 4\n",
+        )
+        .unwrap();
+        let overview = Overview::new(&LAYOUT, &scrape);
+        let row = |name: &str, value| (name.to_owned(), value);
+        let verbs = [row("RCPT", 7.0), row("DATA", 0.0), row("QUIT", 1.0), row("NOOP", 5.0)];
+        assert_eq!(overview.columns[0][0].rows, verbs);
+        assert_eq!(overview.columns[1][0].rows, [row("accepted", 4.0), row("rejected data", 1.0)]);
+        assert_eq!(overview.connections, []);
+        let octets: Vec<_> = overview.octets.iter().map(|s| (s.name.as_str(), s.count, s.share)).collect();
+        assert_eq!(octets, [("parsed", 75.0, 0.75), ("starttls", 25.0, 0.25)]);
+        let names: Vec<_> = overview.latencies.iter().map(|l| (l.name.as_str(), l.count, l.p50)).collect();
+        assert_eq!(names, [("reply to MAIL", 4.0, 50.0), ("all", 4.0, 50.0)]);
+    }
+}

@@ -1,0 +1,169 @@
+//! What `demo`, `run` and `replay` need before they begin: an Envoy, a module, a folder for the run.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use envoy_runner::{Bootstrap, Delivery, Envoy, EnvoyBinary, Scrape, StartOptions, WasmFilter};
+use serde_json::Value;
+
+use crate::build;
+use crate::filters::Filter;
+use crate::workspace::Workspace;
+
+/// Everything that has to be there before Envoy can be started with a filter.
+#[derive(Debug)]
+pub struct Stage {
+    /// Which filter.
+    pub filter: &'static Filter,
+    /// The workspace that it is built from.
+    pub workspace: Workspace,
+    /// Its module.
+    pub module: PathBuf,
+    /// Which Envoy.
+    pub binary: EnvoyBinary,
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Finds or installs Envoy and builds the module. What takes time says so on standard error.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Envoy and none can be installed, or the module cannot be built.
+    pub fn set(filter: &'static Filter, envoy: Option<&Path>) -> Result<Self> {
+        let workspace = Workspace::find()?;
+        let progress: &mut dyn FnMut(&str) = &mut |step| eprintln!("{step}");
+        // Envoy first: that it is missing is known within a second, a module takes a minute.
+        let binary = EnvoyBinary::find(envoy, &workspace.envoy_installs(), progress)?;
+        let request =
+            build::Request { modules: vec![filter.package.to_owned()], ..build::Request::default() };
+        let module = build::build(&workspace, &request, progress)?.pop().context("no module was built")?.path;
+        let folder = workspace.target.join("runs").join(format!("{}-{}", filter.name, std::process::id()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self { filter, workspace, module, binary, folder })
+    }
+
+    /// The folder of this run: Envoy's log and bootstrap, and whatever else the run needs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The filter with this configuration, which can be changed while Envoy runs.
+    pub fn filter(&self, configuration: &Configuration) -> WasmFilter {
+        WasmFilter::new(self.filter.name, &self.module)
+            .configuration(configuration.json())
+            .delivery(Delivery::File)
+    }
+
+    /// Starts Envoy with these listeners; the labels of the filter's metrics are added.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy refuses the configuration or does not become ready; the message says why.
+    pub fn start(&self, bootstrap: Bootstrap) -> Result<Envoy> {
+        let bootstrap = bootstrap.stats_tags(self.filter.stats_tags());
+        Ok(Envoy::start(&self.binary, &bootstrap, &self.folder, &StartOptions::default())?)
+    }
+
+    /// Removes the folder of a run that went well. After one that did not, its log is of use.
+    pub fn clear(self) {
+        // A folder that stays behind harms nobody: `target` is for such things.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until no connection is open at any listener, and reads the statistics, which are final then.
+///
+/// # Errors
+///
+/// When connections stay open, or Envoy does not answer.
+pub fn final_scrape(envoy: &Envoy, within: Duration) -> Result<Scrape> {
+    let is_quiet = |scrape: &Scrape| scrape.counter("envoy_listener_downstream_cx_active", &[]) == 0.0;
+    let quiet = envoy.wait_for_stats(within, is_quiet)?;
+    quiet.with_context(|| format!("connections to Envoy are still open after {within:?}"))?;
+    // That one may have been collected while the last connection was ending; this one was not.
+    Ok(envoy.scrape()?)
+}
+
+/// A filter's configuration: a JSON object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configuration(Value);
+
+impl Configuration {
+    /// Reads a file, or takes the defaults when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no JSON object, or the filter would refuse it; the message names the
+    /// field.
+    pub fn read(filter: &Filter, file: Option<&Path>) -> Result<Self> {
+        let Some(file) = file else { return Ok(Self(Value::Object(serde_json::Map::new()))) };
+        let octets = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Self::parse(filter, &octets).with_context(|| file.display().to_string())
+    }
+
+    fn parse(filter: &Filter, octets: &[u8]) -> Result<Self> {
+        let value: Value = serde_json::from_slice(octets)?;
+        // The check is always strict; a configuration that is not leaves the judgement to the module.
+        if value.get("strict") != Some(&Value::Bool(false)) {
+            filter.check(octets).map_err(|error| anyhow!("{error}"))?;
+        }
+        anyhow::ensure!(value.is_object(), "a configuration is a JSON object");
+        Ok(Self(value))
+    }
+
+    /// The same with one field set.
+    pub fn with(&self, field: &str, value: Value) -> Self {
+        let mut changed = self.0.clone();
+        if let Value::Object(fields) = &mut changed {
+            fields.insert(field.to_owned(), value);
+        }
+        Self(changed)
+    }
+
+    /// Whether a field is there.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.get(field).is_some()
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// A configuration file that is applied again whenever it changes, without closing a connection.
+#[derive(Debug)]
+pub struct ConfigurationFile {
+    file: Option<PathBuf>,
+    changed: Option<SystemTime>,
+}
+
+impl ConfigurationFile {
+    /// Watches this file from now on; nothing if there is none.
+    pub fn watch(file: Option<&Path>) -> Self {
+        let mut watched = Self { file: file.map(Path::to_owned), changed: None };
+        watched.changed = watched.modified();
+        watched
+    }
+
+    /// Applies the file if it has changed since the last time, and says what became of it.
+    pub fn apply(&mut self, stage: &Stage, envoy: &Envoy, listener: &str) -> Option<String> {
+        let modified = self.modified();
+        if modified.is_none() || modified == self.changed {
+            return None;
+        }
+        self.changed = modified;
+        let applied = Configuration::read(stage.filter, self.file.as_deref())
+            .and_then(|configuration| Ok(envoy.update_filter(listener, &stage.filter(&configuration))?));
+        Some(match applied {
+            Ok(()) => "configuration changed: it is in force for new connections".to_owned(),
+            Err(error) => format!("configuration refused, the one before stays in force: {error:#}"),
+        })
+    }
+
+    fn modified(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.file.as_deref()?).ok()?.modified().ok()
+    }
+}
