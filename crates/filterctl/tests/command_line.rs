@@ -1,0 +1,112 @@
+//! Mistakes as a user meets them: one clear line, and an exit code that says which kind of mistake it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn filterctl(arguments: &[&str]) -> Said {
+    let output = Command::new(env!("CARGO_BIN_EXE_filterctl")).args(arguments).output().unwrap();
+    let text = |octets| String::from_utf8(octets).unwrap();
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The one line that is said about a failure.
+fn failure(arguments: &[&str]) -> String {
+    let Said { code, stdout, stderr } = filterctl(arguments);
+    assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
+    assert_eq!((stdout.as_str(), stderr.lines().count()), ("", 1), "{arguments:?}: {stderr}");
+    stderr.strip_prefix("filterctl: ").unwrap_or_else(|| panic!("{stderr}")).trim_end().to_owned()
+}
+
+fn file(folder: &Path, name: &str, content: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_valid_configuration_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for content in ["{}", "", r#"{"level": "detailed", "events": {"enabled": true}}"#] {
+        let file = file(folder.path(), "filter.json", content);
+        let path = file.to_str().unwrap();
+        for arguments in [vec!["validate", path], vec!["validate", path, "--filter", "smtp"]] {
+            let Said { code, stdout, stderr } = filterctl(&arguments);
+            assert_eq!((code, stderr.as_str()), (Some(0), ""));
+            assert_eq!(stdout, format!("{path}: a valid configuration for the smtp filter\n"));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_validated_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "filter.json", r#"{"limits": {"max_reply_line": true}}"#);
+    let path = path.to_str().unwrap();
+    let said = failure(&["validate", path]);
+    assert!(
+        said.starts_with(&format!("{path}: limits.max_reply_line: invalid type: boolean `true`")),
+        "{said}"
+    );
+    let said = failure(&["validate", path, "--filter", "ldpa"]);
+    assert!(said.starts_with("no filter is called \"ldpa\"; there are: ") && said.contains("smtp"), "{said}");
+    let said = failure(&["validate", "/no/such/file.json"]);
+    assert!(said.starts_with("cannot read /no/such/file.json: No such file"), "{said}");
+}
+
+#[test]
+fn a_wrong_command_line_has_an_exit_code_of_its_own() {
+    for arguments in [
+        &["validate"][..],
+        &["validate", "--no-such-option"],
+        &["run", "smtp"],
+        &["replay", "smtp"],
+        &["frobnicate"],
+    ] {
+        let Said { code, stderr, .. } = filterctl(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(stderr.contains("Usage: filterctl"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_mistaken_configuration_stops_a_command_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), "filter.json", r#"{"levle": "detailed"}"#);
+    let recording = file(folder.path(), "talk.jsonl", r#"{"dir":"s2c","hex":"320d0a","ts":0}"#);
+    let (config, recording) = (config.to_str().unwrap(), recording.to_str().unwrap());
+    for arguments in [
+        ["run", "smtp", "--listen", "0", "--upstream", "127.0.0.1:9", "--config", config].as_slice(),
+        &["replay", "smtp", recording, "--config", config],
+    ] {
+        let said = failure(arguments);
+        assert!(said.contains("filter.json") && said.contains("levle: unknown field `levle`"), "{said}");
+    }
+}
+
+#[test]
+fn an_envoy_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = file(folder.path(), "talk.jsonl", r#"{"dir":"s2c","hex":"320d0a","ts":0}"#);
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = server.local_addr().unwrap().to_string();
+    for arguments in [
+        ["run", "smtp", "--listen", "0", "--upstream", &upstream, "--envoy", "/nonexistent"].as_slice(),
+        &["replay", "smtp", recording.to_str().unwrap(), "--envoy", "/nonexistent"],
+    ] {
+        let said = failure(arguments);
+        assert!(said.starts_with("/nonexistent is not a usable Envoy: "), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_envoy_is_named() {
+    let said = failure(&["demo", "smtp", "--envoy", "/bin/true"]);
+    assert!(said.starts_with("/bin/true is not a usable Envoy: its --version says "), "{said}");
+}

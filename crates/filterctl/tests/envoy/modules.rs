@@ -1,0 +1,55 @@
+//! The Wasm modules that the tests load, each built when the first test asks for it.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context, Result, anyhow};
+use filterctl::build::{Artifact, Panic, Request, build};
+use filterctl::workspace::Workspace;
+
+/// A module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Module {
+    /// The smtp-filter as it is released.
+    Smtp,
+    /// The smtp-filter that panics at every mail with the null sender.
+    SmtpWithFaults,
+    /// The filter that panics at a word.
+    PanicOnDemand,
+    /// The same without unwinding.
+    PanicOnDemandAborting,
+}
+
+impl Module {
+    /// The module, built.
+    pub(crate) fn artifact(self) -> Result<&'static Artifact> {
+        static BUILT: [OnceLock<Result<Artifact, String>>; 4] = [const { OnceLock::new() }; 4];
+        let built = BUILT[self as usize].get_or_init(|| self.build().map_err(|error| format!("{error:#}")));
+        built.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    fn build(self) -> Result<Artifact> {
+        /// Two variants of one package leave the compiler under one file name.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let (module, suffix) = match self {
+            Self::Smtp => ("smtp", ""),
+            Self::SmtpWithFaults => ("smtp", "-with-faults"),
+            Self::PanicOnDemand => ("panic-on-demand", ""),
+            Self::PanicOnDemandAborting => ("panic-on-demand", "-aborting"),
+        };
+        let features = match self {
+            Self::SmtpWithFaults => vec!["fault-injection".to_owned()],
+            _ => Vec::new(),
+        };
+        let panic = if self == Self::PanicOnDemandAborting { Panic::Abort } else { Panic::Unwind };
+        let request = Request {
+            modules: vec![module.to_owned()],
+            features,
+            suffix: suffix.to_owned(),
+            panic,
+            ..Request::default()
+        };
+        let artifacts = build(&Workspace::find()?, &request, &mut |step| eprintln!("{step}"))?;
+        artifacts.into_iter().next().with_context(|| format!("{module} was not built"))
+    }
+}
