@@ -90,13 +90,10 @@ impl<P: Protocol> NetworkFilterFactory for ObserverFactory<P> {
 /// # Errors
 /// What is wrong, with the path of the field.
 pub fn check_config<P: Protocol>(octets: &[u8]) -> Result<()> {
-    let octets = if octets.trim_ascii().is_empty() { b"{}" } else { octets };
-    let mut value: serde_json::Value =
-        serde_json::from_slice(octets).map_err(|error| Error::new(format!("not valid JSON: {error}")))?;
-    if let Some(strict) = value.get_mut("strict").filter(|strict| strict.as_bool() == Some(false)) {
-        *strict = true.into();
+    let (config, ignored) = envoy_sdk::from_json(octets)?;
+    if let Some(unknown) = ignored.into_iter().next() {
+        return Err(Error::new(unknown.reason));
     }
-    let (config, _) = envoy_sdk::from_json(value.to_string().as_bytes())?;
     check_for::<P>(&config)
 }
 

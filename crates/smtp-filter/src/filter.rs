@@ -3,7 +3,7 @@
 use common_metrics::{Catalogue, Label as _, Recorder};
 use envoy_sdk::Module;
 use session_driver::{
-    CloseCause, Event, Observation, ObserverFactory, OpaqueCause, Protocol, Redactor, Timestamp,
+    CloseCause, Event, Observation, ObserverFactory, Protocol, Redactor, Timestamp, Visibility,
 };
 
 use crate::catalogue::{CONNECTIONS_CLOSED, SMTP};
@@ -50,12 +50,7 @@ impl Protocol for Smtp {
                 observation.event("transaction", |event, redactor| describe(&transaction, event, redactor));
             }
             SmtpEvent::WentOpaque { cause, direction, state, anomaly } => {
-                self.summary.visibility = match cause {
-                    OpaqueCause::Starttls => "starttls",
-                    OpaqueCause::Tls => "tls",
-                    OpaqueCause::SaslSealed => "sasl_sealed",
-                    OpaqueCause::LostSync => "lost_sync",
-                };
+                self.summary.visibility = Visibility::from(cause);
                 observation.summarise(self.summary.to_string());
                 observation.went_opaque(
                     cause,
@@ -128,12 +123,18 @@ struct Summary {
     accepted: u64,
     rejected: u64,
     last_outcome: &'static str,
-    visibility: &'static str,
+    visibility: Visibility,
 }
 
 impl Default for Summary {
     fn default() -> Self {
-        Self { transactions: 0, accepted: 0, rejected: 0, last_outcome: "none", visibility: "parsed" }
+        Self {
+            transactions: 0,
+            accepted: 0,
+            rejected: 0,
+            last_outcome: "none",
+            visibility: Visibility::Parsed,
+        }
     }
 }
 
@@ -151,7 +152,8 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { transactions, accepted, rejected, last_outcome, visibility } = self;
+        let Self { transactions, accepted, rejected, last_outcome, .. } = self;
+        let visibility = self.visibility.as_str();
         write!(
             f,
             "transactions={transactions};accepted={accepted};rejected={rejected};last={last_outcome};visibility={visibility}"
