@@ -214,7 +214,7 @@ pub fn install_all() -> Result<Vec<Missing>> {
 
 /// Whether this runs in continuous integration, where no peer may be missing.
 #[must_use]
-pub(crate) fn in_ci() -> bool {
+pub fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 

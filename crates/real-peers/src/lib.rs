@@ -47,7 +47,7 @@ mod folders;
 mod recorder;
 mod waiting;
 
-pub use availability::{Availability, Missing, Peer, install_all};
+pub use availability::{Availability, Missing, Peer, in_ci, install_all};
 pub use folders::peers_folder;
 pub use recorder::{Direction, RecordedFrame, Recorder, Recording};
 pub use waiting::{DEADLINE, wait_until};

@@ -8,9 +8,9 @@ use filterctl::filters::Filter;
 use filterctl::stage::final_scrape;
 use socket2::SockRef;
 
-use crate::counts;
+use crate::counts::{self, SOON};
 use crate::ground::Ground;
-use crate::wire::{SOON, Wire, prepare};
+use crate::wire::{Wire, prepare};
 
 /// A running Envoy between clients and a server that are the test itself.
 pub(crate) struct Bridge {

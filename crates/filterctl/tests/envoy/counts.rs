@@ -1,11 +1,13 @@
 //! What Envoy's statistics are expected to say, as text.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use envoy_runner::{Envoy, Scrape};
 
-use crate::wire::SOON;
+/// How long anything may take that needs no waiting at all: only a failure uses it up.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Series with the values that they should have: one `name{label=value,…} number` per line. Labels that are not
 /// named are summed over; of a histogram it is the number of observations.

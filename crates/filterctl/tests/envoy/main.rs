@@ -89,11 +89,10 @@ fn trial(version: EnvoyVersion, envoy: &Result<EnvoyBinary, RunnerError>, (name,
             Trial::test(name, move || ground.stand(test).map_err(|error| Failed::from(format!("{error:#}"))))
         }
         Err(missing) => {
-            let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
             let reason = missing.to_string();
             Trial::test(name, move || Err(Failed::from(reason)))
                 .with_kind("missing Envoy")
-                .with_ignored_flag(!in_ci)
+                .with_ignored_flag(!real_peers::in_ci())
         }
     }
 }

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use crate::Test;
 use crate::bridge::Bridge;
-use crate::counts;
+use crate::counts::{self, SOON};
 use crate::ground::Ground;
 use crate::modules::Module;
-use crate::wire::{End, SOON, Wire};
+use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("panics: each costs exactly its own connection", cost_one_connection),

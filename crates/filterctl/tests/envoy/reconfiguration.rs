@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::Test;
 use crate::bridge::Bridge;
-use crate::counts;
+use crate::counts::{self, SOON};
 use crate::ground::Ground;
 use crate::mail::{HELLO, MAIL, QUIT};
-use crate::wire::{End, SOON, Wire};
+use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("reconfiguration: nothing closes", nothing_closes),

@@ -16,9 +16,9 @@ use serde_json::json;
 
 use crate::Test;
 use crate::bridge;
+use crate::counts::SOON;
 use crate::expected::{Capture, Counted, Status, compare};
 use crate::ground::Ground;
-use crate::wire::SOON;
 
 /// Where recordings are.
 type Folder = fn() -> PathBuf;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use socket2::SockRef;
 
-/// How long anything may take that needs no waiting at all: only a failure uses it up.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+use crate::counts::SOON;
 
 /// Octets in both directions, in clear text or not.
 pub(crate) trait Octets: Read + Write + Send {}

@@ -13,11 +13,6 @@ mod counts;
 mod modules;
 mod relay;
 
-/// How long the counts of [`counts`] are waited for.
-mod wire {
-    pub(crate) const SOON: std::time::Duration = std::time::Duration::from_secs(20);
-}
-
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -68,7 +63,7 @@ fn trials(only_listed: bool) -> Result<Vec<Trial>> {
 
 /// The test on this Envoy; ignored, and named after what is missing, when something is.
 fn trial(release: &str, envoy: Result<EnvoyBinary, String>, test: Test) -> Trial {
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let in_ci = real_peers::in_ci();
     let name = format!("{release}: {}", test.name);
     let missing = test.peers.iter().find_map(|peer| match peer.find() {
         Availability::Missing(missing) => Some(missing.name.to_string()),
