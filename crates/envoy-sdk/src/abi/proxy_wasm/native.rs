@@ -419,7 +419,7 @@ pub mod exports {
     }
 
     exports! {
-        /// A plugin (`parent` 0) or a connection of one comes into being.
+        /// A plugin (`parent` 0) or a stream of one comes into being.
         fn context_create = proxy_on_context_create(context: u32, parent: u32);
         /// The VM starts; `false` refuses.
         fn vm_start = proxy_on_vm_start(context: u32, configuration_size: usize) -> bool;
@@ -437,6 +437,30 @@ pub mod exports {
         fn downstream_close = proxy_on_downstream_connection_close(context: u32, peer: u32);
         /// The server's side is closed.
         fn upstream_close = proxy_on_upstream_connection_close(context: u32, peer: u32);
+        /// The client's headers; 0 continues, 1 pauses. So with every callback of an HTTP stream.
+        fn request_headers = proxy_on_request_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
+        /// A piece of the client's body.
+        fn request_body = proxy_on_request_body(context: u32, size: usize, end_of_stream: bool) -> u32;
+        /// The client's trailers.
+        fn request_trailers = proxy_on_request_trailers(context: u32, trailers: usize) -> u32;
+        /// The server's headers, or those of a local reply.
+        fn response_headers = proxy_on_response_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
+        /// A piece of the server's body.
+        fn response_body = proxy_on_response_body(context: u32, size: usize, end_of_stream: bool) -> u32;
+        /// The server's trailers.
+        fn response_trailers = proxy_on_response_trailers(context: u32, trailers: usize) -> u32;
+        /// The answer of an HTTP call-out; no headers when it failed.
+        fn http_call_response = proxy_on_http_call_response(context: u32, token: u32, headers: usize, body_size: usize, trailers: usize);
+        /// The first metadata of a gRPC stream.
+        fn grpc_receive_initial_metadata = proxy_on_grpc_receive_initial_metadata(context: u32, token: u32, headers: u32);
+        /// A message of a gRPC call or stream.
+        fn grpc_receive = proxy_on_grpc_receive(context: u32, token: u32, size: usize);
+        /// The last metadata of a gRPC stream.
+        fn grpc_receive_trailing_metadata = proxy_on_grpc_receive_trailing_metadata(context: u32, token: u32, trailers: u32);
+        /// A gRPC call has failed, or a gRPC stream has ended.
+        fn grpc_close = proxy_on_grpc_close(context: u32, token: u32, status: u32);
+        /// Something is in a queue that the plugin has registered.
+        fn queue_ready = proxy_on_queue_ready(context: u32, queue: u32);
         /// The connection is over.
         fn done = proxy_on_done(context: u32) -> bool;
         /// The connection is about to be logged.
