@@ -105,6 +105,12 @@ pub(crate) fn install_panic_hook() {
                     "panic{}; this module was built without unwinding, its VM is lost",
                     place.as_deref().unwrap_or("")
                 );
+            } else if cfg!(target_arch = "wasm32") && vm::current_context().is_none() {
+                log::error!(
+                    "panic{} outside of an extension's callbacks; its VM is lost. Does Envoy use this plugin as the kind \
+                     of extension that its root_id names?",
+                    place.as_deref().unwrap_or("")
+                );
             }
             LAST_PANIC.with(|last| *last.borrow_mut() = place);
             if !cfg!(target_arch = "wasm32") {

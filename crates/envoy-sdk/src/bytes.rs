@@ -81,6 +81,18 @@ impl From<&str> for ByteString {
     }
 }
 
+impl AsRef<[u8]> for ByteStr<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl AsRef<[u8]> for ByteString {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Display for ByteString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_byte_str().fmt(f)

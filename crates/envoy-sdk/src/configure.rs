@@ -1,28 +1,63 @@
 //! What a factory can do while it is configured.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::shared_data::SharedData;
 use crate::stats::Stats;
+use crate::vm::{Plugin, Target, TimerId};
 use common_metrics::{Catalogue, Level};
 
-/// The context of [`NetworkFilterFactory::configure`](crate::NetworkFilterFactory::configure).
+/// The context of `configure`, for every kind of extension.
 #[derive(Debug)]
 pub struct ConfigureContext<'a> {
-    pub(crate) plugin: &'a str,
-    pub(crate) root_id: &'a str,
+    plugin: &'a Plugin,
+    name: &'a str,
+    root_id: &'a str,
+    vm_configuration: &'a [u8],
     #[cfg(feature = "json")]
-    pub(crate) ignored_fields: Vec<crate::config::Ignored>,
+    ignored_fields: Vec<crate::config::Ignored>,
 }
 
-impl ConfigureContext<'_> {
+impl<'a> ConfigureContext<'a> {
+    pub(crate) fn new(
+        plugin: &'a Plugin,
+        name: &'a str,
+        root_id: &'a str,
+        vm_configuration: &'a [u8],
+    ) -> Self {
+        Self {
+            plugin,
+            name,
+            root_id,
+            vm_configuration,
+            #[cfg(feature = "json")]
+            ignored_fields: Vec::new(),
+        }
+    }
+
+    /// Reads the plugin's configuration.
+    #[cfg(feature = "json")]
+    pub(crate) fn read<C: serde::de::DeserializeOwned>(&mut self, octets: &[u8]) -> Result<C> {
+        let (config, ignored) = crate::config::from_json(octets)?;
+        self.ignored_fields = ignored;
+        Ok(config)
+    }
+
     /// The plugin's name in Envoy's configuration. Istio changes it: show it, never parse it.
     pub fn plugin_name(&self) -> &str {
-        self.plugin
+        self.name
     }
 
     /// The plugin's `root_id`.
     pub fn root_id(&self) -> &str {
         self.root_id
+    }
+
+    /// The VM's configuration (`vm_config.configuration`), as octets: [`from_json`](crate::from_json) reads them.
+    /// Plugins that share a VM share it.
+    pub fn vm_configuration(&self) -> &[u8] {
+        self.vm_configuration
     }
 
     /// Fields of the configuration that were left out because it says `"strict": false`.
@@ -47,5 +82,14 @@ impl ConfigureContext<'_> {
     /// Envoy's shared data.
     pub fn shared_data(&self) -> SharedData {
         SharedData::new()
+    }
+
+    /// Sets a timer that fires once, as `on_timer` of what is being configured. See
+    /// [`CallbackContext::set_timer`](crate::CallbackContext::set_timer).
+    ///
+    /// # Errors
+    /// When Envoy refuses to tell the time or to tick.
+    pub fn set_timer(&self, delay: Duration) -> Result<TimerId> {
+        Ok(self.plugin.set_timer(Target::Plugin, delay)?)
     }
 }

@@ -73,39 +73,59 @@
 
 #[allow(unsafe_code)]
 mod abi;
+mod access_log;
+mod background;
 mod boundary;
 mod buffer;
 mod bytes;
+mod call_out;
+mod callback_context;
 mod catalogue;
 #[cfg(feature = "json")]
 mod config;
 mod configure;
 mod error;
+mod headers;
+mod http;
 mod logger;
 mod module;
 mod network;
 mod random;
 mod rate_limit;
 mod shared_data;
+mod shared_queue;
 mod stats;
 mod stream_info;
 mod vm;
 
+pub use access_log::{AccessLogContext, AccessLogger};
+pub use background::BackgroundService;
 pub use boundary::ErrorPolicy;
 pub use buffer::{Buffer, Chunks};
 pub use bytes::{ByteStr, ByteString};
+pub use call_out::{
+    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcRequest, GrpcStatus, GrpcStreamEvent, GrpcStreamId,
+    HttpCallId, HttpRequest, HttpResponse,
+};
+pub use callback_context::CallbackContext;
 pub use catalogue::SDK;
 #[cfg(feature = "json")]
 pub use config::{Ignored, from_json};
 pub use configure::ConfigureContext;
 pub use error::{Context, Error, HostError, Result, Status};
+pub use headers::{HeaderMap, Headers, HeadersMut};
+pub use http::{
+    FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
+};
 pub use module::Module;
 pub use network::{CloseType, FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
 pub use random::random;
 pub use rate_limit::RateLimit;
 pub use shared_data::{Cas, SharedData};
+pub use shared_queue::SharedQueue;
 pub use stats::Stats;
 pub use stream_info::{ResponseFlags, StreamInfo, TrafficDirection};
+pub use vm::TimerId;
 
 /// Whether this module was built so that a panic can be caught. Without unwinding a panic takes the whole
 /// VM down, and with it every connection of a worker.

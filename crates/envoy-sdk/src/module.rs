@@ -2,9 +2,13 @@
 
 use std::rc::Rc;
 
+use crate::access_log::{AccessLogExtension, AccessLogger};
+use crate::background::{BackgroundExtension, BackgroundService};
 use crate::configure::ConfigureContext;
 use crate::error::{Error, Result};
-use crate::network::{AnyNetworkFactory, NetworkFilterFactory};
+use crate::http::{HttpExtension, HttpFilterFactory};
+use crate::network::{NetworkExtension, NetworkFilterFactory};
+use crate::vm::AnyExtension;
 
 /// The extensions of one module. Which of them a plugin gets is chosen by its `root_id`; a module with a
 /// single extension gives that one to every plugin.
@@ -14,17 +18,13 @@ pub struct Module {
     registrations: Vec<Registration>,
 }
 
-/// A configured extension.
-#[derive(Clone)]
-pub(crate) enum Extension {
-    Network(Rc<dyn AnyNetworkFactory>),
-}
-
 #[derive(Clone, Copy)]
 pub(crate) struct Registration {
     pub(crate) name: &'static str,
-    pub(crate) configure: fn(&[u8], &mut ConfigureContext<'_>) -> Result<Extension>,
+    pub(crate) configure: Configure,
 }
+
+type Configure = fn(&[u8], &mut ConfigureContext<'_>) -> Result<Rc<dyn AnyExtension>>;
 
 impl Module {
     /// A module without extensions.
@@ -43,15 +43,46 @@ impl Module {
     /// Adds a network filter.
     #[must_use]
     #[cfg(feature = "json")]
-    pub fn network_filter<F: NetworkFilterFactory>(mut self) -> Self {
-        self.registrations.push(Registration {
-            name: F::NAME,
-            configure: |octets, cx| {
-                let (config, ignored) = crate::config::from_json(octets)?;
-                cx.ignored_fields = ignored;
-                Ok(Extension::Network(Rc::new(F::configure(config, cx)?)))
-            },
-        });
+    pub fn network_filter<F: NetworkFilterFactory>(self) -> Self {
+        self.register(F::NAME, |octets, cx| {
+            let config = cx.read(octets)?;
+            Ok(Rc::new(NetworkExtension(F::configure(config, cx)?)))
+        })
+    }
+
+    /// Adds an HTTP filter.
+    #[must_use]
+    #[cfg(feature = "json")]
+    pub fn http_filter<F: HttpFilterFactory>(self) -> Self {
+        self.register(F::NAME, |octets, cx| {
+            let config = cx.read(octets)?;
+            Ok(Rc::new(HttpExtension(F::configure(config, cx)?)))
+        })
+    }
+
+    /// Adds an access logger.
+    #[must_use]
+    #[cfg(feature = "json")]
+    pub fn access_logger<L: AccessLogger>(self) -> Self {
+        self.register(L::NAME, |octets, cx| {
+            let config = cx.read(octets)?;
+            Ok(Rc::new(AccessLogExtension::new(L::configure(config, cx)?)))
+        })
+    }
+
+    /// Adds a background service.
+    #[must_use]
+    #[cfg(feature = "json")]
+    pub fn background_service<S: BackgroundService>(self) -> Self {
+        self.register(S::NAME, |octets, cx| {
+            let config = cx.read(octets)?;
+            Ok(Rc::new(BackgroundExtension::new(S::configure(config, cx)?)))
+        })
+    }
+
+    #[cfg(feature = "json")]
+    fn register(mut self, name: &'static str, configure: Configure) -> Self {
+        self.registrations.push(Registration { name, configure });
         self
     }
 

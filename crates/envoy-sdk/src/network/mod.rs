@@ -1,12 +1,21 @@
 //! Network filters: extensions that see a connection's octets.
 
+mod adapter;
 mod context;
 
 pub use context::{CloseType, NetworkContext};
 
+pub(crate) use adapter::NetworkExtension;
+
 use crate::boundary::ErrorPolicy;
+use crate::call_out::{
+    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+};
+use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
 use crate::error::Result;
+use crate::shared_queue::SharedQueue;
+use crate::vm::TimerId;
 
 /// What a filter answers to a callback (Envoy's `Network::FilterStatus`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +32,10 @@ pub enum FilterStatus {
 }
 
 /// Makes the filters of one plugin: created when Envoy configures the plugin, once per worker.
+///
+/// The callbacks with a [`CallbackContext`] belong to the plugin itself, apart from any connection: what
+/// [`ConfigureContext::set_timer`] has started, and what these callbacks have called. An error or a panic in them is
+/// counted and logged; the factory stays.
 pub trait NetworkFilterFactory: Sized + 'static {
     /// The extension's name: its plugins' `root_id` and the label `extension` of the SDK's metrics.
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -50,6 +63,66 @@ pub trait NetworkFilterFactory: Sized + 'static {
     /// What happens to a connection whose filter fails.
     fn error_policy(&self) -> ErrorPolicy {
         ErrorPolicy::Close
+    }
+
+    /// A timer has fired that was set with [`CallbackContext::set_timer`].
+    ///
+    /// # Errors
+    /// Counted and logged.
+    fn on_timer(&self, cx: &mut CallbackContext<'_>, timer: TimerId) -> Result<()> {
+        let _ = (cx, timer);
+        Ok(())
+    }
+
+    /// An [HTTP call](CallbackContext::http_call) has been answered, or failed.
+    ///
+    /// # Errors
+    /// Counted and logged.
+    fn on_http_call_done(
+        &self,
+        cx: &mut CallbackContext<'_>,
+        call: HttpCallId,
+        response: Result<HttpResponse<'_>, CallError>,
+    ) -> Result<()> {
+        let _ = (cx, call, response);
+        Ok(())
+    }
+
+    /// A [gRPC call](CallbackContext::grpc_call) has been answered, or failed.
+    ///
+    /// # Errors
+    /// Counted and logged.
+    fn on_grpc_call_done(
+        &self,
+        cx: &mut CallbackContext<'_>,
+        call: GrpcCallId,
+        response: Result<GrpcMessage<'_>, GrpcError>,
+    ) -> Result<()> {
+        let _ = (cx, call, response);
+        Ok(())
+    }
+
+    /// Something happens on a [gRPC stream](CallbackContext::open_grpc_stream).
+    ///
+    /// # Errors
+    /// Counted and logged.
+    fn on_grpc_stream(
+        &self,
+        cx: &mut CallbackContext<'_>,
+        stream: GrpcStreamId,
+        event: GrpcStreamEvent<'_>,
+    ) -> Result<()> {
+        let _ = (cx, stream, event);
+        Ok(())
+    }
+
+    /// Something is in a queue that this plugin has registered.
+    ///
+    /// # Errors
+    /// Counted and logged.
+    fn on_queue_ready(&self, cx: &mut CallbackContext<'_>, queue: SharedQueue) -> Result<()> {
+        let _ = (cx, queue);
+        Ok(())
     }
 }
 
@@ -104,6 +177,57 @@ pub trait NetworkFilter: 'static {
         Ok(())
     }
 
+    /// A timer has fired that was set with [`CallbackContext::set_timer`].
+    ///
+    /// # Errors
+    /// As the [`ErrorPolicy`] says.
+    fn on_timer(&mut self, cx: &mut NetworkContext<'_>, timer: TimerId) -> Result<()> {
+        let _ = (cx, timer);
+        Ok(())
+    }
+
+    /// An [HTTP call](CallbackContext::http_call) has been answered, or failed.
+    ///
+    /// # Errors
+    /// As the [`ErrorPolicy`] says.
+    fn on_http_call_done(
+        &mut self,
+        cx: &mut NetworkContext<'_>,
+        call: HttpCallId,
+        response: Result<HttpResponse<'_>, CallError>,
+    ) -> Result<()> {
+        let _ = (cx, call, response);
+        Ok(())
+    }
+
+    /// A [gRPC call](CallbackContext::grpc_call) has been answered, or failed.
+    ///
+    /// # Errors
+    /// As the [`ErrorPolicy`] says.
+    fn on_grpc_call_done(
+        &mut self,
+        cx: &mut NetworkContext<'_>,
+        call: GrpcCallId,
+        response: Result<GrpcMessage<'_>, GrpcError>,
+    ) -> Result<()> {
+        let _ = (cx, call, response);
+        Ok(())
+    }
+
+    /// Something happens on a [gRPC stream](CallbackContext::open_grpc_stream).
+    ///
+    /// # Errors
+    /// As the [`ErrorPolicy`] says.
+    fn on_grpc_stream(
+        &mut self,
+        cx: &mut NetworkContext<'_>,
+        stream: GrpcStreamId,
+        event: GrpcStreamEvent<'_>,
+    ) -> Result<()> {
+        let _ = (cx, stream, event);
+        Ok(())
+    }
+
     /// The connection is over and is about to be logged: the last callback, and the last chance to set
     /// filter state for the access log.
     ///
@@ -112,26 +236,5 @@ pub trait NetworkFilter: 'static {
     fn on_stream_complete(&mut self, cx: &mut NetworkContext<'_>) -> Result<()> {
         let _ = cx;
         Ok(())
-    }
-}
-
-/// A factory whose filter type is forgotten.
-pub(crate) trait AnyNetworkFactory {
-    fn name(&self) -> &'static str;
-    fn error_policy(&self) -> ErrorPolicy;
-    fn new_filter(&self, cx: &mut NetworkContext<'_>) -> Result<Box<dyn NetworkFilter>>;
-}
-
-impl<F: NetworkFilterFactory> AnyNetworkFactory for F {
-    fn name(&self) -> &'static str {
-        F::NAME
-    }
-
-    fn error_policy(&self) -> ErrorPolicy {
-        NetworkFilterFactory::error_policy(self)
-    }
-
-    fn new_filter(&self, cx: &mut NetworkContext<'_>) -> Result<Box<dyn NetworkFilter>> {
-        Ok(Box::new(NetworkFilterFactory::new_filter(self, cx)?))
     }
 }

@@ -2,8 +2,13 @@
 
 use std::ptr::null_mut;
 
-use super::imports;
+use super::{imports, pairs};
+use crate::bytes::ByteString;
 use crate::error::{HostError, Status};
+use crate::headers::HeaderMap;
+use crate::http::LocalReply;
+
+pub(crate) use super::call_outs::{grpc_call, grpc_stream, http_call};
 
 pub(crate) type HostResult<T> = Result<T, HostError>;
 
@@ -11,15 +16,37 @@ pub(crate) type HostResult<T> = Result<T, HostError>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum BufferKind {
+    HttpRequestBody = 0,
+    HttpResponseBody = 1,
     Downstream = 2,
     Upstream = 3,
+    /// The body of the answer to an HTTP call.
+    CallOut = 4,
+    GrpcMessage = 5,
+    VmConfiguration = 6,
     PluginConfiguration = 7,
 }
 
-/// Which side of a connection (`proxy_stream_type_t`).
+/// Which of Envoy's maps (`proxy_header_map_type_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum MapKind {
+    HttpRequestHeaders = 0,
+    HttpRequestTrailers = 1,
+    HttpResponseHeaders = 2,
+    HttpResponseTrailers = 3,
+    GrpcInitialMetadata = 4,
+    GrpcTrailingMetadata = 5,
+    HttpCallResponseHeaders = 6,
+    HttpCallResponseTrailers = 7,
+}
+
+/// Which side of a stream (`proxy_stream_type_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum StreamKind {
+    HttpRequest = 0,
+    HttpResponse = 1,
     Downstream = 2,
 }
 
@@ -175,6 +202,106 @@ pub(crate) fn random(buffer: &mut [u8]) -> HostResult<()> {
     Ok(())
 }
 
+/// The value of a header, those of several with this name joined.
+pub(crate) fn header(map: MapKind, name: &str) -> HostResult<Option<Vec<u8>>> {
+    let value = returned("proxy_get_header_map_value", |data, size| {
+        // SAFETY: pointer and length describe one live allocation; the host writes one pointer and one size.
+        unsafe { imports::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) }
+    });
+    match value {
+        Ok(value) => Ok(Some(value.unwrap_or_default())),
+        Err(error) if error.status == Status::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Names and values of a whole map; none where there is no such map.
+pub(crate) fn headers(map: MapKind) -> HostResult<Vec<(ByteString, ByteString)>> {
+    const CALL: &str = "proxy_get_header_map_pairs";
+    let octets = returned(CALL, |data, size| {
+        // SAFETY: the host writes one pointer and one size.
+        unsafe { imports::proxy_get_header_map_pairs(map as u32, data, size) }
+    })?;
+    let Some(octets) = octets else { return Ok(Vec::new()) };
+    pairs::read(&octets).ok_or_else(|| failed(CALL, Status::PARSE_FAILURE))
+}
+
+pub(crate) fn set_headers(map: MapKind, headers: &HeaderMap) -> HostResult<()> {
+    let octets = pairs::write(headers.entries());
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    let status = unsafe { imports::proxy_set_header_map_pairs(map as u32, octets.as_ptr(), octets.len()) };
+    check("proxy_set_header_map_pairs", status)
+}
+
+pub(crate) fn set_header(map: MapKind, name: &str, value: &[u8]) -> HostResult<()> {
+    let (map, name, name_len) = (map as u32, name.as_ptr(), name.len());
+    // SAFETY: pointers and lengths describe live allocations, which the host only reads.
+    let status =
+        unsafe { imports::proxy_replace_header_map_value(map, name, name_len, value.as_ptr(), value.len()) };
+    check("proxy_replace_header_map_value", status)
+}
+
+pub(crate) fn add_header(map: MapKind, name: &str, value: &[u8]) -> HostResult<()> {
+    let (map, name, name_len) = (map as u32, name.as_ptr(), name.len());
+    // SAFETY: pointers and lengths describe live allocations, which the host only reads.
+    let status =
+        unsafe { imports::proxy_add_header_map_value(map, name, name_len, value.as_ptr(), value.len()) };
+    check("proxy_add_header_map_value", status)
+}
+
+pub(crate) fn remove_header(map: MapKind, name: &str) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    let status = unsafe { imports::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+    check("proxy_remove_header_map_value", status)
+}
+
+pub(crate) fn send_local_response(reply: &LocalReply) -> HostResult<()> {
+    /// Leaves the choice to Envoy.
+    const NO_GRPC_STATUS: i32 = -1;
+    let headers = pairs::write(reply.headers.entries());
+    let grpc_status = reply.grpc_status.map(|status| i32::try_from(status.code()).unwrap_or(NO_GRPC_STATUS));
+    // SAFETY: pointers and lengths describe live allocations, which the host only reads.
+    let status = unsafe {
+        imports::proxy_send_local_response(
+            reply.status.into(),
+            reply.details.as_ptr(),
+            reply.details.len(),
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            grpc_status.unwrap_or(NO_GRPC_STATUS),
+        )
+    };
+    check("proxy_send_local_response", status)
+}
+
+pub(crate) fn grpc_send(token: u32, message: &[u8], end_stream: bool) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    let status = unsafe { imports::proxy_grpc_send(token, message.as_ptr(), message.len(), end_stream) };
+    check("proxy_grpc_send", status)
+}
+
+pub(crate) fn grpc_close(token: u32) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_grpc_close", unsafe { imports::proxy_grpc_close(token) })
+}
+
+pub(crate) fn grpc_cancel(token: u32) -> HostResult<()> {
+    // SAFETY: no pointers.
+    check("proxy_grpc_cancel", unsafe { imports::proxy_grpc_cancel(token) })
+}
+
+/// Status and message of the gRPC call or stream that the running callback says has ended.
+pub(crate) fn grpc_status() -> HostResult<(u32, Vec<u8>)> {
+    let mut code = 0;
+    let message = returned("proxy_get_status", |data, size| {
+        // SAFETY: the host writes one u32, one pointer and one size.
+        unsafe { imports::proxy_get_status(&raw mut code, data, size) }
+    })?;
+    Ok((code, message.unwrap_or_default()))
+}
+
 /// Calls a host function that returns a value in memory that it has asked the guest to allocate.
 fn returned(
     call: &'static str,
@@ -198,6 +325,6 @@ fn check(call: &'static str, status: u32) -> HostResult<()> {
     }
 }
 
-fn failed(call: &'static str, status: Status) -> HostError {
+pub(super) fn failed(call: &'static str, status: Status) -> HostError {
     HostError { call, status, context: crate::vm::current_context() }
 }

@@ -51,6 +51,49 @@ unsafe extern "C" {
         value_size: usize,
         cas: u32,
     ) -> u32;
+    pub(super) fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    pub(super) fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
+    pub(super) fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> u32;
+    pub(super) fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    pub(super) fn proxy_add_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    pub(super) fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    pub(super) fn proxy_send_local_response(
+        status_code: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    pub(super) fn proxy_grpc_send(
+        token: u32,
+        message: *const u8,
+        message_size: usize,
+        end_stream: bool,
+    ) -> u32;
+    pub(super) fn proxy_grpc_close(token: u32) -> u32;
+    pub(super) fn proxy_grpc_cancel(token: u32) -> u32;
+    pub(super) fn proxy_get_status(status: *mut u32, message: *mut *mut u8, message_size: *mut usize) -> u32;
     pub(super) fn proxy_continue_stream(stream: u32) -> u32;
     pub(super) fn proxy_close_stream(stream: u32) -> u32;
     pub(super) fn proxy_set_effective_context(context: u32) -> u32;

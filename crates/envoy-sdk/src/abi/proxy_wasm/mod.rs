@@ -4,8 +4,10 @@
 //! imports ([`imports`]): the crate's wrappers panic on a status that they do not expect, and its `Status`
 //! lacks two values that Envoy answers with.
 
+mod call_outs;
 pub(crate) mod dispatch;
 pub(crate) mod hostcalls;
 mod imports;
 #[cfg(all(feature = "native-host", not(target_arch = "wasm32")))]
 pub(crate) mod native;
+pub(crate) mod pairs;

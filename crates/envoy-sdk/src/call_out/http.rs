@@ -1,0 +1,150 @@
+//! HTTP calls.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::abi::host::{self, BufferKind, MapKind};
+use crate::error::{Error, Result};
+use crate::headers::Headers;
+
+/// An HTTP call that has been made, to know its answer by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HttpCallId(u32);
+
+impl HttpCallId {
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// A request to a cluster.
+///
+/// ```
+/// use envoy_sdk::HttpRequest;
+///
+/// let request = HttpRequest::post("auth.example", "/check")
+///     .header("content-type", "text/plain")
+///     .body("who is it?");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<(String, String)>,
+}
+
+impl HttpRequest {
+    /// A request with any method. `authority` becomes the `host` header: Envoy demands one, whatever the cluster.
+    pub fn new(method: &str, authority: &str, path: &str) -> Self {
+        let pseudo = [(":method", method), (":path", path), (":authority", authority)];
+        Self {
+            headers: pseudo.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            body: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
+
+    /// A `GET` request.
+    pub fn get(authority: &str, path: &str) -> Self {
+        Self::new("GET", authority, path)
+    }
+
+    /// A `POST` request.
+    pub fn post(authority: &str, path: &str) -> Self {
+        Self::new("POST", authority, path)
+    }
+
+    /// Adds a header. Text: this ABI's call-outs take no other octets.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Adds a trailer.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// The answer to an HTTP call. It is there during the callback only.
+#[derive(Debug)]
+pub struct HttpResponse<'cx> {
+    body_len: usize,
+    callback: PhantomData<&'cx ()>,
+}
+
+impl<'cx> HttpResponse<'cx> {
+    pub(crate) fn new(body_len: usize) -> Self {
+        Self { body_len, callback: PhantomData }
+    }
+
+    /// The status code. 503 and 504 may be Envoy's own: nobody could be asked, or nobody answered in time.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call, or the answer has no number for a status.
+    pub fn status(&self) -> Result<u16> {
+        let status = self.headers().get(":status")?.ok_or_else(|| Error::new("an answer without :status"))?;
+        status
+            .to_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Error::new(":status is not a number"))
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> Headers<'cx> {
+        Headers::new(MapKind::HttpCallResponseHeaders)
+    }
+
+    /// The trailers.
+    pub fn trailers(&self) -> Headers<'cx> {
+        Headers::new(MapKind::HttpCallResponseTrailers)
+    }
+
+    /// How many octets the body has.
+    pub fn body_len(&self) -> usize {
+        self.body_len
+    }
+
+    /// Octets of the body, clipped to what there is; `0..usize::MAX` reads all of it.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn body(&self, range: Range<usize>) -> Result<Vec<u8>> {
+        let len = range.end.min(self.body_len).saturating_sub(range.start);
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(host::read_buffer(BufferKind::CallOut, range.start, len)?)
+    }
+}
+
+/// An HTTP call has no answer: the connection broke. Time-outs and refused connections are answers: see
+/// [`HttpResponse::status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallError;
+
+impl CallError {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the HTTP call got no answer")
+    }
+}
+
+impl std::error::Error for CallError {}

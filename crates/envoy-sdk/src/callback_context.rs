@@ -1,0 +1,198 @@
+//! What an extension can do in every callback.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use crate::abi::host;
+use crate::call_out::{GrpcCallId, GrpcRequest, GrpcStreamId, HttpCallId, HttpRequest};
+use crate::error::Result;
+use crate::shared_data::SharedData;
+use crate::stats::Stats;
+use crate::stream_info::StreamInfo;
+use crate::vm::call_outs::{self, Token};
+use crate::vm::streams::{self, StreamKey};
+use crate::vm::{Plugin, Target, TimerId};
+use common_metrics::{Catalogue, Level};
+
+/// What an extension can do in every callback, whatever kind of extension it is. The contexts of filters and access
+/// loggers lead here by `Deref`; callbacks of a plugin itself get just this.
+///
+/// Timers and call-outs belong to whoever starts them: those of a stream are answered by its filter and end with
+/// the stream, those of a plugin are answered by its factory, access logger or service.
+#[derive(Debug)]
+pub struct CallbackContext<'a> {
+    plugin: &'a Rc<Plugin>,
+    context: u32,
+    stream: Option<StreamKey>,
+    now: Cell<Option<SystemTime>>,
+}
+
+impl<'a> CallbackContext<'a> {
+    pub(crate) fn of_plugin(plugin: &'a Rc<Plugin>) -> Self {
+        Self { plugin, context: plugin.context(), stream: None, now: Cell::new(None) }
+    }
+
+    pub(crate) fn of_stream(plugin: &'a Rc<Plugin>, context: u32, key: StreamKey) -> Self {
+        Self { plugin, context, stream: Some(key), now: Cell::new(None) }
+    }
+
+    pub(crate) fn plugin(&self) -> &Plugin {
+        self.plugin
+    }
+
+    pub(crate) fn context(&self) -> u32 {
+        self.context
+    }
+
+    /// What Envoy knows about the connection or request. In a callback of the plugin itself: what it knows about the
+    /// plugin.
+    pub fn stream_info(&self) -> StreamInfo {
+        StreamInfo::new()
+    }
+
+    /// Wall time. Read from Envoy once per callback, so that everything in it happens at the same moment.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn now(&self) -> Result<SystemTime> {
+        if let Some(now) = self.now.get() {
+            return Ok(now);
+        }
+        let now = SystemTime::UNIX_EPOCH + Duration::from_nanos(host::now()?);
+        self.now.set(Some(now));
+        Ok(now)
+    }
+
+    /// Sets filter state that access logs print with `%FILTER_STATE(wasm.<key>:PLAIN)%`. Printed as it is:
+    /// escape what a peer can choose.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn set_filter_state(&self, key: &str, value: &[u8]) -> Result<()> {
+        Ok(host::set_property(key, value)?)
+    }
+
+    /// The metrics of a catalogue, for labels that are only known with a stream: define them once and
+    /// keep them. See [`ConfigureContext::stats`](crate::ConfigureContext::stats).
+    ///
+    /// # Errors
+    /// When a label value has a form that a stat name cannot carry, or Envoy refuses to define a metric.
+    pub fn stats(
+        &self,
+        catalogue: &'static Catalogue,
+        common: &[(&'static str, &str)],
+        level: Level,
+    ) -> Result<Stats> {
+        Stats::new(catalogue, common, level)
+    }
+
+    /// Envoy's shared data.
+    pub fn shared_data(&self) -> SharedData {
+        SharedData::new()
+    }
+
+    /// Sets a timer that fires once, as `on_timer`: of this stream's filter, or of the plugin. It goes with its
+    /// stream. A delay is rounded up to whole milliseconds, and is at least one.
+    ///
+    /// # Errors
+    /// When Envoy refuses to tell the time or to tick.
+    pub fn set_timer(&self, delay: Duration) -> Result<TimerId> {
+        match self.stream {
+            Some(key) => {
+                let timer = self.plugin.set_timer(Target::Stream(key), delay)?;
+                streams::add_timer(key, timer);
+                Ok(timer)
+            }
+            None => Ok(self.plugin.set_timer(Target::Plugin, delay)?),
+        }
+    }
+
+    /// Takes back a timer that was set here. One that has fired already is no error.
+    pub fn cancel_timer(&self, timer: TimerId) {
+        self.plugin.cancel_timer(timer);
+        if let Some(key) = self.stream {
+            streams::remove_timer(key, timer);
+        }
+    }
+
+    /// Sends an HTTP request to a cluster. The answer comes in `on_http_call_done`, unless the stream has gone by
+    /// then.
+    ///
+    /// # Errors
+    /// When Envoy refuses: the cluster is unknown (`BadArgument`), or there is nobody in it to ask
+    /// (`InternalFailure`).
+    pub fn http_call(&self, cluster: &str, request: &HttpRequest, timeout: Duration) -> Result<HttpCallId> {
+        let number = host::http_call(cluster, request, timeout)?;
+        call_outs::begin(self.plugin, self.stream, Token::Http(number), false);
+        Ok(HttpCallId::new(number))
+    }
+
+    /// Calls a gRPC method with one message. The answer comes in `on_grpc_call_done`; the call is cancelled
+    /// when the stream goes before.
+    ///
+    /// # Errors
+    /// When Envoy refuses.
+    pub fn grpc_call(
+        &self,
+        cluster: &str,
+        request: &GrpcRequest<'_>,
+        message: &[u8],
+        timeout: Duration,
+    ) -> Result<GrpcCallId> {
+        let number = host::grpc_call(cluster, request, message, timeout)?;
+        call_outs::begin(self.plugin, self.stream, Token::Grpc(number), false);
+        Ok(GrpcCallId::new(number))
+    }
+
+    /// Stops a gRPC call: it is not answered any more.
+    ///
+    /// # Errors
+    /// When Envoy refuses, for example because the call has been answered.
+    pub fn cancel_grpc_call(&self, call: GrpcCallId) -> Result<()> {
+        self.cancel(call.number())
+    }
+
+    /// Opens a gRPC stream. What happens on it comes in `on_grpc_stream`; it is cancelled when the stream that it
+    /// was opened for goes before.
+    ///
+    /// A stream has no time-out of its own: [`set_timer`](Self::set_timer) and
+    /// [`cancel_grpc_stream`](Self::cancel_grpc_stream) make one.
+    ///
+    /// # Errors
+    /// When Envoy refuses.
+    pub fn open_grpc_stream(&self, cluster: &str, request: &GrpcRequest<'_>) -> Result<GrpcStreamId> {
+        let number = host::grpc_stream(cluster, request)?;
+        call_outs::begin(self.plugin, self.stream, Token::Grpc(number), true);
+        Ok(GrpcStreamId::new(number))
+    }
+
+    /// Sends a message on a gRPC stream; `end_stream`: it is the last.
+    ///
+    /// # Errors
+    /// When Envoy refuses, for example because the stream has ended.
+    pub fn send_grpc_message(&self, stream: GrpcStreamId, message: &[u8], end_stream: bool) -> Result<()> {
+        Ok(host::grpc_send(stream.number(), message, end_stream)?)
+    }
+
+    /// Ends this side of a gRPC stream; what the server still sends arrives.
+    ///
+    /// # Errors
+    /// When Envoy refuses, for example because the stream has ended.
+    pub fn end_grpc_stream(&self, stream: GrpcStreamId) -> Result<()> {
+        Ok(host::grpc_close(stream.number())?)
+    }
+
+    /// Resets a gRPC stream: nothing more happens on it.
+    ///
+    /// # Errors
+    /// When Envoy refuses, for example because the stream has ended.
+    pub fn cancel_grpc_stream(&self, stream: GrpcStreamId) -> Result<()> {
+        self.cancel(stream.number())
+    }
+
+    fn cancel(&self, number: u32) -> Result<()> {
+        call_outs::forget(Token::Grpc(number), self.stream);
+        Ok(host::grpc_cancel(number)?)
+    }
+}

@@ -1,0 +1,198 @@
+//! Headers, trailers and metadata.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use crate::abi::host::{self, MapKind};
+use crate::bytes::{ByteStr, ByteString};
+use crate::error::Result;
+
+/// Envoy's own map of headers, trailers or metadata, read where it stands.
+///
+/// Names do not depend on case; Envoy gives them in lower case. One value costs one host call; who needs many takes
+/// a [`snapshot`](Self::snapshot).
+#[derive(Debug)]
+pub struct Headers<'cx> {
+    map: MapKind,
+    callback: PhantomData<&'cx ()>,
+}
+
+impl Headers<'_> {
+    pub(crate) fn new(map: MapKind) -> Self {
+        Self { map, callback: PhantomData }
+    }
+
+    /// The value of a header; of several with this name all of them, separated by `,`. `None` when there is none.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn get(&self, name: &str) -> Result<Option<ByteString>> {
+        Ok(host::header(self.map, name)?.map(ByteString::from))
+    }
+
+    /// All headers as they are now, in order and with duplicates. Empty where there is no such map.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn snapshot(&self) -> Result<HeaderMap> {
+        Ok(HeaderMap { entries: host::headers(self.map)? })
+    }
+}
+
+/// Envoy's own map of headers or trailers, to be changed where it stands. Reads as [`Headers`].
+#[derive(Debug)]
+pub struct HeadersMut<'cx>(Headers<'cx>);
+
+impl<'cx> Deref for HeadersMut<'cx> {
+    type Target = Headers<'cx>;
+
+    fn deref(&self) -> &Headers<'cx> {
+        &self.0
+    }
+}
+
+impl HeadersMut<'_> {
+    pub(crate) fn new(map: MapKind) -> Self {
+        Self(Headers::new(map))
+    }
+
+    /// Sets a header: all that there were with this name are replaced by one.
+    ///
+    /// # Errors
+    /// When Envoy refuses: the map is not there in this callback, or can only be read.
+    pub fn set(&self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        Ok(host::set_header(self.0.map, name, value.as_ref())?)
+    }
+
+    /// Adds a header and leaves those with the same name where they are.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
+    pub fn append(&self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        Ok(host::add_header(self.0.map, name, value.as_ref())?)
+    }
+
+    /// Removes all headers with this name.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
+    pub fn remove(&self, name: &str) -> Result<()> {
+        Ok(host::remove_header(self.0.map, name)?)
+    }
+
+    /// Replaces everything.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
+    pub fn replace(&self, headers: &HeaderMap) -> Result<()> {
+        Ok(host::set_headers(self.0.map, headers)?)
+    }
+}
+
+/// Headers of one's own: ordered, with duplicates, values as octets. Names do not depend on case.
+///
+/// ```
+/// use envoy_sdk::HeaderMap;
+///
+/// let mut headers = HeaderMap::from_iter([("Set-Cookie", "a=1"), ("via", "x"), ("set-cookie", "b=2")]);
+/// assert_eq!(headers.get_all("SET-COOKIE").count(), 2);
+/// headers.set("set-cookie", "c=3");
+/// assert_eq!(headers.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["Set-Cookie", "via"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    entries: Vec<(ByteString, ByteString)>,
+}
+
+impl HeaderMap {
+    /// No headers.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// How many there are, duplicates counted.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The first value with this name.
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<ByteStr<'_>> {
+        let name = name.as_ref();
+        self.iter().find(|(other, _)| is_same(*other, name)).map(|(_, value)| value)
+    }
+
+    /// All values with this name, in order.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ByteStr<'a>> {
+        self.iter().filter(move |(other, _)| is_same(*other, name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// Sets the value of the first header with this name and removes the others; adds one if there is none.
+    pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let mut new = Some(ByteString::from(value.to_vec()));
+        self.entries.retain_mut(|(other, old)| {
+            if !is_same(other.as_byte_str(), name) {
+                return true;
+            }
+            new.take().map(|new| *old = new).is_some()
+        });
+        if let Some(new) = new {
+            self.entries.push((ByteString::from(name.to_vec()), new));
+        }
+    }
+
+    /// Adds a header behind all others.
+    pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.entries.push((name.as_ref().to_vec().into(), value.as_ref().to_vec().into()));
+    }
+
+    /// Removes all headers with this name.
+    pub fn remove(&mut self, name: impl AsRef<[u8]>) {
+        self.entries.retain(|(other, _)| !is_same(other.as_byte_str(), name.as_ref()));
+    }
+
+    pub(crate) fn entries(&self) -> &[(ByteString, ByteString)] {
+        &self.entries
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (ByteStr<'_>, ByteStr<'_>)> {
+        self.entries.iter().map(|(name, value)| (name.as_byte_str(), value.as_byte_str()))
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
+        let mut map = Self::new();
+        headers.into_iter().for_each(|(name, value)| map.append(name, value));
+        map
+    }
+}
+
+fn is_same(name: ByteStr<'_>, other: &[u8]) -> bool {
+    name.as_bytes().eq_ignore_ascii_case(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_duplicates_and_octets_stay() {
+        let mut headers = HeaderMap::new();
+        headers.append("a", b"\xff");
+        headers.append("B", "2");
+        headers.append("A", "3");
+        assert_eq!(headers.get("A").map(ByteStr::as_bytes), Some(&b"\xff"[..]));
+        headers.remove("b");
+        let all: Vec<_> = headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(all, ["a=\\xff", "A=3"]);
+        headers.set("c", "new");
+        assert_eq!(headers.len(), 3);
+    }
+}

@@ -1,0 +1,98 @@
+//! From the VM's events to the callbacks of a network filter.
+
+use crate::abi::host::BufferKind;
+use crate::boundary::{self, ErrorPolicy};
+use crate::callback_context::CallbackContext;
+use crate::catalogue::{CONNECTIONS_BYPASSED, CONNECTIONS_CLOSED_ON_ERROR};
+use crate::error::Result;
+use crate::network::{FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
+use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, StreamKind};
+use common_metrics::Recorder as _;
+
+pub(crate) struct NetworkExtension<F>(pub(crate) F);
+
+struct NetworkAdapter<F>(F);
+
+impl<F: NetworkFilterFactory> AnyExtension for NetworkExtension<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn stream_kind(&self) -> Option<StreamKind> {
+        Some(StreamKind::Network)
+    }
+
+    fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {
+        Ok(Box::new(NetworkAdapter(self.0.new_filter(&mut NetworkContext::new(cx))?)))
+    }
+
+    fn make_good(&self, failure: Failure<'_>) -> Remedy {
+        match boundary::quietly(|| self.0.error_policy()).unwrap_or_default() {
+            ErrorPolicy::Close => {
+                failure.counts.add(&CONNECTIONS_CLOSED_ON_ERROR, (), 1);
+                let mut cx = NetworkContext::new(failure.cx);
+                cx.server_ends = failure.server_ends;
+                if let Err(error) = cx.close() {
+                    log::error!("{} could not close: {error}", F::NAME);
+                }
+                Remedy::Close
+            }
+            ErrorPolicy::Bypass => {
+                failure.counts.add(&CONNECTIONS_BYPASSED, (), 1);
+                Remedy::Bypass(Action::Continue)
+            }
+        }
+    }
+
+    fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {
+        let (factory, cx) = (&self.0, &mut cx);
+        match event {
+            Event::Timer(timer) => factory.on_timer(cx, timer),
+            Event::HttpCallDone(call, response) => factory.on_http_call_done(cx, call, response),
+            Event::GrpcCallDone(call, response) => factory.on_grpc_call_done(cx, call, response),
+            Event::GrpcStream(stream, event) => factory.on_grpc_stream(cx, stream, event),
+            Event::QueueReady(queue) => factory.on_queue_ready(cx, queue),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<F: NetworkFilter> AnyFilter for NetworkAdapter<F> {
+    fn on_event(&mut self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<Action> {
+        let filter = &mut self.0;
+        let server_ends = event.is_end_of_server();
+        let cx = &mut match event {
+            Event::DownstreamData { len, .. } => NetworkContext::with_data(cx, BufferKind::Downstream, len),
+            Event::UpstreamData { len, .. } => NetworkContext::with_data(cx, BufferKind::Upstream, len),
+            _ => NetworkContext::new(cx),
+        };
+        cx.server_ends = server_ends;
+        match event {
+            Event::NewConnection => return Ok(filter.on_new_connection(cx)?.into()),
+            Event::DownstreamData { end_stream, .. } => {
+                return Ok(filter.on_downstream_data(cx, end_stream)?.into());
+            }
+            Event::UpstreamData { end_stream, .. } => {
+                return Ok(filter.on_upstream_data(cx, end_stream)?.into());
+            }
+            Event::DownstreamClose(close_type) => filter.on_downstream_close(cx, close_type)?,
+            Event::UpstreamClose(close_type) => filter.on_upstream_close(cx, close_type)?,
+            Event::Timer(timer) => filter.on_timer(cx, timer)?,
+            Event::HttpCallDone(call, response) => filter.on_http_call_done(cx, call, response)?,
+            Event::GrpcCallDone(call, response) => filter.on_grpc_call_done(cx, call, response)?,
+            Event::GrpcStream(stream, event) => filter.on_grpc_stream(cx, stream, event)?,
+            Event::Complete => filter.on_stream_complete(cx)?,
+            _ => {}
+        }
+        Ok(Action::Continue)
+    }
+}
+
+impl From<FilterStatus> for Action {
+    fn from(status: FilterStatus) -> Self {
+        match status {
+            FilterStatus::Continue => Self::Continue,
+            FilterStatus::StopIteration => Self::Pause,
+        }
+    }
+}

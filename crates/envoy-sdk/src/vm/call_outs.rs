@@ -1,0 +1,162 @@
+//! Call-outs that wait for an answer, and who waits.
+//!
+//! Envoy hangs all call-outs on the plugin. So an answer may come when its stream has gone: it is dropped. What the
+//! `proxy-wasm` crate believes about who has called does not matter, every answer comes through here.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::abi::host;
+use crate::call_out::{
+    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+};
+use crate::vm::plugin::Plugin;
+use crate::vm::streams::{self, StreamKey};
+use crate::vm::{Event, enter};
+
+/// A call-out, by the number that Envoy has given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Token {
+    Http(u32),
+    Grpc(u32),
+}
+
+/// Who waits for the answer.
+#[derive(Clone)]
+enum Caller {
+    Plugin(Rc<Plugin>),
+    Stream(StreamKey),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    /// A gRPC stream, which is answered more than once.
+    Stream,
+}
+
+thread_local! {
+    static OPEN: RefCell<BTreeMap<Token, (Caller, Kind)>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Notes who has made a call.
+pub(crate) fn begin(plugin: &Rc<Plugin>, stream: Option<StreamKey>, token: Token, is_stream: bool) {
+    let caller = match stream {
+        Some(key) => {
+            streams::add_call_out(key, token);
+            Caller::Stream(key)
+        }
+        None => Caller::Plugin(Rc::clone(plugin)),
+    };
+    let kind = if is_stream { Kind::Stream } else { Kind::Call };
+    OPEN.with(|open| open.borrow_mut().insert(token, (caller, kind)));
+}
+
+/// Forgets a call-out whose caller goes, and stops it where Envoy can: an HTTP call runs on, and its answer is dropped.
+pub(crate) fn end(token: Token) {
+    let known = OPEN.with(|open| open.borrow_mut().remove(&token));
+    if let (Some(_), Token::Grpc(number)) = (known, token) {
+        // It may have ended by itself just now.
+        let _gone = host::grpc_cancel(number);
+    }
+}
+
+/// Forgets a call-out that its caller has stopped.
+pub(crate) fn forget(token: Token, stream: Option<StreamKey>) {
+    OPEN.with(|open| open.borrow_mut().remove(&token));
+    if let Some(key) = stream {
+        streams::remove_call_out(key, token);
+    }
+}
+
+/// Forgets what a plugin itself has called: it goes.
+pub(crate) fn forget_plugin(context: u32) {
+    let of_plugin = OPEN.with(|open| {
+        let open = open.borrow();
+        let of_plugin = open.iter().filter(|(_, (caller, _))| match caller {
+            Caller::Plugin(plugin) => plugin.context() == context,
+            Caller::Stream(_) => false,
+        });
+        of_plugin.map(|(token, _)| *token).collect::<Vec<_>>()
+    });
+    of_plugin.into_iter().for_each(end);
+}
+
+/// Forgets everything: another VM begins in this thread.
+pub(crate) fn reset() {
+    OPEN.with(RefCell::take);
+}
+
+/// The answer of an HTTP call; without headers there is none.
+pub(crate) fn http_answer(number: u32, headers: usize, body_len: usize) {
+    let id = HttpCallId::new(number);
+    let answer = if headers == 0 { Err(CallError::new()) } else { Ok(HttpResponse::new(body_len)) };
+    deliver(Token::Http(number), true, Event::HttpCallDone(id, answer));
+}
+
+/// A message of a gRPC call or stream.
+pub(crate) fn grpc_message(number: u32, len: usize) {
+    let token = Token::Grpc(number);
+    match kind(token) {
+        Some(Kind::Call) => {
+            let id = GrpcCallId::new(number);
+            deliver(token, true, Event::GrpcCallDone(id, Ok(GrpcMessage::new(len))));
+        }
+        Some(Kind::Stream) => {
+            let event = GrpcStreamEvent::Message(GrpcMessage::new(len));
+            deliver(token, false, Event::GrpcStream(GrpcStreamId::new(number), event));
+        }
+        None => {}
+    }
+}
+
+/// Metadata of a gRPC stream, at its beginning or its end.
+pub(crate) fn grpc_metadata(number: u32, event: GrpcStreamEvent<'_>) {
+    deliver(Token::Grpc(number), false, Event::GrpcStream(GrpcStreamId::new(number), event));
+}
+
+/// A gRPC call has failed, or a gRPC stream has ended.
+pub(crate) fn grpc_close(number: u32, status: u32) {
+    let token = Token::Grpc(number);
+    let Some(kind) = kind(token) else { return };
+    // The message belongs to the callback that is running, whichever context it is for.
+    let message = host::grpc_status().map(|(_, message)| message).unwrap_or_default();
+    let error = GrpcError::new(status, message);
+    let event = match kind {
+        Kind::Call => Event::GrpcCallDone(GrpcCallId::new(number), Err(error)),
+        Kind::Stream => Event::GrpcStream(GrpcStreamId::new(number), GrpcStreamEvent::Closed(error)),
+    };
+    deliver(token, true, event);
+}
+
+fn kind(token: Token) -> Option<Kind> {
+    OPEN.with(|open| open.borrow().get(&token).map(|(_, kind)| *kind))
+}
+
+/// Gives an answer to whoever waits for it, in that one's context.
+fn deliver(token: Token, is_last: bool, event: Event<'_>) {
+    let caller = OPEN.with(|open| {
+        let mut open = open.borrow_mut();
+        if is_last { open.remove(&token) } else { open.get(&token).cloned() }
+    });
+    match caller {
+        Some((Caller::Plugin(plugin), _)) => {
+            let _in_context = enter(plugin.context());
+            if plugin.act_as(plugin.context()) {
+                plugin.deliver(event);
+            }
+        }
+        Some((Caller::Stream(key), _)) => {
+            if is_last {
+                streams::remove_call_out(key, token);
+            }
+            let Some((context, plugin)) = streams::place(key) else { return };
+            let _in_context = enter(context);
+            if plugin.act_as(context) {
+                streams::deliver(key, event);
+            }
+        }
+        None => {}
+    }
+}

@@ -1,0 +1,146 @@
+//! What the VM knows of an extension: that things happen to it, and how its failure is made good.
+
+use crate::call_out::{
+    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+};
+use crate::callback_context::CallbackContext;
+use crate::catalogue::Callback;
+use crate::error::Result;
+use crate::network::CloseType;
+use crate::shared_queue::SharedQueue;
+use crate::stats::Stats;
+use crate::vm::TimerId;
+
+/// An extension as one configuration made it.
+pub(crate) trait AnyExtension {
+    fn name(&self) -> &'static str;
+
+    /// What kind of streams it has filters for; `None` for a plugin without streams.
+    fn stream_kind(&self) -> Option<StreamKind> {
+        None
+    }
+
+    /// Makes the filter of a new stream.
+    fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>>;
+
+    /// Does to a stream whose filter has failed what this kind of extension does then.
+    fn make_good(&self, failure: Failure<'_>) -> Remedy;
+
+    /// Something happened to the plugin itself.
+    fn on_event(&self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<()>;
+}
+
+/// A filter of one stream.
+pub(crate) trait AnyFilter {
+    fn on_event(&mut self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<Action>;
+}
+
+/// Which contexts Envoy makes for a plugin's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    Network,
+    Http,
+}
+
+/// A stream whose filter has failed.
+pub(crate) struct Failure<'a> {
+    pub(crate) cx: CallbackContext<'a>,
+    /// See [`Event::is_end_of_server`].
+    pub(crate) server_ends: bool,
+    /// An HTTP stream: the response has begun.
+    pub(crate) responding: bool,
+    pub(crate) counts: &'a mut Stats,
+}
+
+/// What becomes of a stream whose filter has failed.
+pub(crate) enum Remedy {
+    /// It goes on without its filter; this callback answers as said.
+    Bypass(Action),
+    /// It is about to end; nothing passes any more.
+    Close,
+}
+
+/// What a callback answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Continue,
+    Pause,
+}
+
+/// Something that happened to a stream or a plugin.
+pub(crate) enum Event<'a> {
+    NewConnection,
+    DownstreamData {
+        len: usize,
+        end_stream: bool,
+    },
+    UpstreamData {
+        len: usize,
+        end_stream: bool,
+    },
+    DownstreamClose(CloseType),
+    UpstreamClose(CloseType),
+    RequestHeaders {
+        end_stream: bool,
+    },
+    RequestBody {
+        len: usize,
+        end_stream: bool,
+    },
+    RequestTrailers,
+    ResponseHeaders {
+        end_stream: bool,
+    },
+    ResponseBody {
+        len: usize,
+        end_stream: bool,
+    },
+    ResponseTrailers,
+    /// A stream is over, or a log entry is to be written.
+    Complete,
+    Timer(TimerId),
+    HttpCallDone(HttpCallId, Result<HttpResponse<'a>, CallError>),
+    GrpcCallDone(GrpcCallId, Result<GrpcMessage<'a>, GrpcError>),
+    GrpcStream(GrpcStreamId, GrpcStreamEvent<'a>),
+    QueueReady(SharedQueue),
+}
+
+impl Event<'_> {
+    /// As it is counted.
+    pub(crate) fn callback(&self) -> Callback {
+        match self {
+            Self::NewConnection => Callback::NewConnection,
+            Self::DownstreamData { .. } => Callback::DownstreamData,
+            Self::UpstreamData { .. } => Callback::UpstreamData,
+            Self::DownstreamClose(_) => Callback::DownstreamClose,
+            Self::UpstreamClose(_) => Callback::UpstreamClose,
+            Self::RequestHeaders { .. } => Callback::RequestHeaders,
+            Self::RequestBody { .. } => Callback::RequestBody,
+            Self::RequestTrailers => Callback::RequestTrailers,
+            Self::ResponseHeaders { .. } => Callback::ResponseHeaders,
+            Self::ResponseBody { .. } => Callback::ResponseBody,
+            Self::ResponseTrailers => Callback::ResponseTrailers,
+            Self::Complete => Callback::StreamComplete,
+            Self::Timer(_) => Callback::Timer,
+            Self::HttpCallDone(..) => Callback::HttpCallDone,
+            Self::GrpcCallDone(..) => Callback::GrpcCallDone,
+            Self::GrpcStream(..) => Callback::GrpcStream,
+            Self::QueueReady(_) => Callback::QueueReady,
+        }
+    }
+
+    /// Whether the server ends its side of a TCP connection with this: see `NetworkContext::close`.
+    pub(crate) fn is_end_of_server(&self) -> bool {
+        matches!(self, Self::UpstreamData { end_stream: true, .. })
+    }
+
+    /// Whether this belongs to the response of an HTTP stream.
+    pub(crate) fn is_response(&self) -> bool {
+        matches!(self, Self::ResponseHeaders { .. } | Self::ResponseBody { .. } | Self::ResponseTrailers)
+    }
+
+    /// Whether there is nothing left of the stream that could be closed or go on.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::DownstreamClose(_) | Self::Complete)
+    }
+}

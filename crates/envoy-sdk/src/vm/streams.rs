@@ -1,0 +1,274 @@
+//! The streams of a VM, and what happens to them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use slab::Slab;
+
+use crate::boundary::{self, Failed};
+use crate::callback_context::CallbackContext;
+use crate::catalogue::{Callback, FILTERS_REFUSED};
+use crate::stats;
+use crate::vm::call_outs::{self, Token};
+use crate::vm::plugin::{Configured, Plugin};
+use crate::vm::{Action, AnyFilter, Event, Failure, Remedy, TimerId, enter};
+use common_metrics::Recorder as _;
+
+/// So many filters of one factory may panic without a single stream ending well in between; then the
+/// factory refuses new filters until it is configured anew.
+const MOST_PANICS_IN_A_ROW: u32 = 1_000;
+
+thread_local! {
+    static STREAMS: RefCell<Slab<Stream>> = const { RefCell::new(Slab::new()) };
+}
+
+/// An index into the slab of streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StreamKey(usize);
+
+/// A connection or an HTTP exchange.
+struct Stream {
+    context: u32,
+    plugin: Rc<Plugin>,
+    configured: Option<Configured>,
+    state: State,
+    /// An HTTP stream whose response has begun.
+    responding: bool,
+    timers: Vec<TimerId>,
+    call_outs: Vec<Token>,
+}
+
+enum State {
+    /// No callback yet.
+    New,
+    Live(Box<dyn AnyFilter>),
+    /// In a callback.
+    Running,
+    /// Its filter failed or could not be made, and it goes on without.
+    Bypassed,
+    /// Its filter failed, and Envoy has been told to close.
+    Closing,
+}
+
+pub(crate) fn create(plugin: &Rc<Plugin>, context: u32) -> StreamKey {
+    let stream = Stream {
+        context,
+        plugin: Rc::clone(plugin),
+        configured: plugin.configured(),
+        state: State::New,
+        responding: false,
+        timers: Vec::new(),
+        call_outs: Vec::new(),
+    };
+    StreamKey(STREAMS.with(|streams| streams.borrow_mut().insert(stream)))
+}
+
+/// Drops a stream's filter, outside of every borrow and behind the boundary.
+pub(crate) fn delete(key: StreamKey) {
+    let Some(stream) = STREAMS.with(|streams| streams.borrow_mut().try_remove(key.0)) else { return };
+    let Stream { context, plugin, configured: Some(configured), state, timers, call_outs, .. } = stream
+    else {
+        return;
+    };
+    timers.into_iter().for_each(|timer| plugin.cancel_timer(timer));
+    call_outs.into_iter().for_each(call_outs::end);
+    let ended_well = matches!(state, State::Live(_));
+    let dropped =
+        boundary::run(configured.extension.name(), Callback::Drop, context, Some(&configured.counts), || {
+            drop(state);
+            Ok(())
+        });
+    if ended_well && dropped.is_ok() && configured.panics_in_a_row.get() < MOST_PANICS_IN_A_ROW {
+        configured.panics_in_a_row.set(0);
+    }
+    configured.release();
+}
+
+/// Forgets all streams: another VM begins in this thread.
+pub(crate) fn reset() {
+    STREAMS.with(RefCell::take);
+}
+
+/// Something happens to a stream. One without a filter lets everything pass.
+pub(crate) fn deliver(key: StreamKey, event: Event<'_>) -> Action {
+    let Some((state, parts)) = take(key, event.is_response()) else { return Action::Continue };
+    match state {
+        State::Live(filter) => run(key, &parts, filter, event),
+        State::New if !event.is_last() => match new_filter(key, &parts) {
+            Ok(filter) => run(key, &parts, filter, event),
+            Err(failed) => make_good(key, &parts, About::new(&event), failed),
+        },
+        State::Closing => {
+            put_back(key, state);
+            Action::Pause
+        }
+        other => {
+            put_back(key, other);
+            Action::Continue
+        }
+    }
+}
+
+/// A timer of a stream has fired.
+pub(crate) fn timer(key: StreamKey, timer: TimerId) {
+    let context = with(key, |stream| {
+        stream.timers.retain(|waiting| *waiting != timer);
+        (stream.context, Rc::clone(&stream.plugin))
+    });
+    if let Some((context, plugin)) = context
+        && plugin.act_as(context)
+    {
+        deliver(key, Event::Timer(timer));
+    }
+}
+
+/// Notes a timer that is to go with its stream.
+pub(crate) fn add_timer(key: StreamKey, timer: TimerId) {
+    with(key, |stream| stream.timers.push(timer));
+}
+
+pub(crate) fn remove_timer(key: StreamKey, timer: TimerId) {
+    with(key, |stream| stream.timers.retain(|waiting| *waiting != timer));
+}
+
+/// Notes a call-out that is to end with its stream.
+pub(crate) fn add_call_out(key: StreamKey, token: Token) {
+    with(key, |stream| stream.call_outs.push(token));
+}
+
+pub(crate) fn remove_call_out(key: StreamKey, token: Token) {
+    with(key, |stream| stream.call_outs.retain(|open| *open != token));
+}
+
+/// A stream's context and plugin.
+pub(crate) fn place(key: StreamKey) -> Option<(u32, Rc<Plugin>)> {
+    with(key, |stream| (stream.context, Rc::clone(&stream.plugin)))
+}
+
+/// What a callback needs to know of its stream while it runs.
+struct Parts {
+    context: u32,
+    plugin: Rc<Plugin>,
+    configured: Configured,
+    responding: bool,
+}
+
+impl Parts {
+    fn cx(&self, key: StreamKey) -> CallbackContext<'_> {
+        CallbackContext::of_stream(&self.plugin, self.context, key)
+    }
+}
+
+/// What remains to be known of an event when it has been given away.
+#[derive(Clone, Copy)]
+struct About {
+    server_ends: bool,
+    is_last: bool,
+    is_complete: bool,
+}
+
+impl About {
+    fn new(event: &Event<'_>) -> Self {
+        Self {
+            server_ends: event.is_end_of_server(),
+            is_last: event.is_last(),
+            is_complete: matches!(event, Event::Complete),
+        }
+    }
+}
+
+fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Event<'_>) -> Action {
+    let Configured { extension, counts, .. } = &parts.configured;
+    let (callback, about) = (event.callback(), About::new(&event));
+    let outcome = boundary::run(extension.name(), callback, parts.context, Some(counts), || {
+        filter.on_event(parts.cx(key), event)
+    });
+    let action = match outcome {
+        Ok(action) => {
+            put_back(key, State::Live(filter));
+            action
+        }
+        Err(failed) => {
+            let name = extension.name();
+            let _dropped = boundary::run(name, Callback::Drop, parts.context, Some(counts), || {
+                drop(filter);
+                Ok(())
+            });
+            make_good(key, parts, about, failed)
+        }
+    };
+    if about.is_complete {
+        with(key, |stream| std::mem::take(&mut stream.call_outs))
+            .into_iter()
+            .flatten()
+            .for_each(call_outs::end);
+    }
+    action
+}
+
+fn new_filter(key: StreamKey, parts: &Parts) -> Result<Box<dyn AnyFilter>, Failed> {
+    let Configured { extension, counts, panics_in_a_row } = &parts.configured;
+    if panics_in_a_row.get() >= MOST_PANICS_IN_A_ROW {
+        counts.clone().add(&FILTERS_REFUSED, (), 1);
+        return Err(Failed::Error);
+    }
+    boundary::run(extension.name(), Callback::NewFilter, parts.context, Some(counts), || {
+        extension.new_filter(parts.cx(key))
+    })
+}
+
+/// Does to a stream without its filter what its kind of extension wants.
+fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Action {
+    let Configured { extension, counts, panics_in_a_row } = &parts.configured;
+    if failed == Failed::Panic {
+        panics_in_a_row.set(panics_in_a_row.get().saturating_add(1));
+    }
+    if about.is_last {
+        // The stream is over: there is nothing left to close or to go on with.
+        put_back(key, State::Bypassed);
+        return Action::Continue;
+    }
+    let _in_context = enter(parts.context);
+    let failure = Failure {
+        cx: parts.cx(key),
+        server_ends: about.server_ends,
+        responding: parts.responding,
+        counts: &mut counts.clone(),
+    };
+    let action = match extension.make_good(failure) {
+        Remedy::Bypass(action) => {
+            put_back(key, State::Bypassed);
+            action
+        }
+        Remedy::Close => {
+            put_back(key, State::Closing);
+            Action::Pause
+        }
+    };
+    stats::flush();
+    action
+}
+
+/// Takes a stream's state out for the time of a callback.
+fn take(key: StreamKey, responding: bool) -> Option<(State, Parts)> {
+    with(key, |stream| {
+        let configured = stream.configured.clone()?;
+        stream.responding |= responding;
+        let parts = Parts {
+            context: stream.context,
+            plugin: Rc::clone(&stream.plugin),
+            configured,
+            responding: stream.responding,
+        };
+        Some((std::mem::replace(&mut stream.state, State::Running), parts))
+    })
+    .flatten()
+}
+
+fn put_back(key: StreamKey, state: State) {
+    with(key, |stream| stream.state = state);
+}
+
+fn with<T>(key: StreamKey, with: impl FnOnce(&mut Stream) -> T) -> Option<T> {
+    STREAMS.with(|streams| streams.borrow_mut().get_mut(key.0).map(with))
+}
