@@ -5,14 +5,15 @@ use std::ops::Deref;
 
 use crate::abi::host::MapKind;
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallError, HttpCallId,
+    HttpResponse,
 };
 use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::headers::Headers;
 use crate::shared_queue::SharedQueue;
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, TimerId};
+use crate::vm::{AnyExtension, Event, TimerId};
 
 /// Writes log entries (Envoy's `AccessLog::Instance`, configured as `envoy.access_loggers.wasm`): created when Envoy
 /// configures the plugin, once per worker.
@@ -56,7 +57,7 @@ pub trait AccessLogger: Sized + 'static {
         &mut self,
         cx: &mut CallbackContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -70,7 +71,7 @@ pub trait AccessLogger: Sized + 'static {
         &mut self,
         cx: &mut CallbackContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -143,14 +144,6 @@ impl<L: AccessLogger> AccessLogExtension<L> {
 impl<L: AccessLogger> AnyExtension for AccessLogExtension<L> {
     fn name(&self) -> &'static str {
         L::NAME
-    }
-
-    fn new_filter(&self, _cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {
-        Err(Error::new(format!("{:?} is an access logger, but Envoy uses it as a filter", L::NAME)))
-    }
-
-    fn make_good(&self, _failure: Failure<'_>) -> Remedy {
-        Remedy::Bypass(Action::Continue)
     }
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallError, HttpCallId,
+    HttpResponse,
 };
 use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shared_queue::SharedQueue;
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, TimerId};
+use crate::vm::{AnyExtension, Event, TimerId};
 
 /// Works in the background (Envoy's bootstrap extension `envoy.bootstrap.wasm`): with `singleton: true` once per
 /// Envoy, on its main thread, otherwise once per worker.
@@ -48,7 +49,7 @@ pub trait BackgroundService: Sized + 'static {
         &mut self,
         cx: &mut CallbackContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -62,7 +63,7 @@ pub trait BackgroundService: Sized + 'static {
         &mut self,
         cx: &mut CallbackContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -103,14 +104,6 @@ impl<S: BackgroundService> BackgroundExtension<S> {
 impl<S: BackgroundService> AnyExtension for BackgroundExtension<S> {
     fn name(&self) -> &'static str {
         S::NAME
-    }
-
-    fn new_filter(&self, _cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {
-        Err(Error::new(format!("{:?} is a background service, but Envoy uses it as a filter", S::NAME)))
-    }
-
-    fn make_good(&self, _failure: Failure<'_>) -> Remedy {
-        Remedy::Bypass(Action::Continue)
     }
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {

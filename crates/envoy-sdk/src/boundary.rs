@@ -1,5 +1,6 @@
 //! Where errors and panics of an extension end.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +8,7 @@ use crate::catalogue::{Callback, ERRORS, PANICS};
 use crate::error::Error;
 use crate::stats::{self, Stats};
 use crate::vm;
-use common_metrics::{Label as _, Recorder as _};
+use common_metrics::Label as _;
 
 /// What happens to a connection whose network filter returns an error or panics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,30 +44,50 @@ pub(crate) fn run<T>(
     // are plain numbers.
     let outcome = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            // The error's message and destructor may be the extension's code too.
-            let message = quietly(move || error.to_string());
-            let message = message.as_deref().unwrap_or("(an error that panicked when asked what it was)");
-            log::error!("{extension} {} failed in context {context}: {message}", callback.as_str());
-            count(counts, &ERRORS, callback);
-            Err(Failed::Error)
-        }
-        Err(payload) => {
-            let place = LAST_PANIC.with(RefCell::take).unwrap_or_default();
-            // Only a message that was written in the source is safe to repeat: any other may hold what a
-            // peer has sent.
-            let message = payload.downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");
-            log::error!("{extension} {} panicked in context {context}{place}: {message}", callback.as_str());
-            count(counts, &PANICS, callback);
-            // A payload is a value with a destructor of its own.
-            if quietly(move || drop(payload)).is_none() {
-                log::error!("{extension}: dropping the panic's own value panicked too");
-            }
-            Err(Failed::Panic)
-        }
+        Ok(Err(error)) => Err(report_error(extension, callback, context, counts, error)),
+        Err(payload) => Err(report_panic(extension, callback, context, counts, payload)),
     };
     stats::flush();
     outcome
+}
+
+#[cold]
+#[inline(never)]
+fn report_error(
+    extension: &'static str,
+    callback: Callback,
+    context: u32,
+    counts: Option<&Stats>,
+    error: Error,
+) -> Failed {
+    // The error's message and destructor may be the extension's code too.
+    let message = quietly(move || error.to_string());
+    let message = message.as_deref().unwrap_or("(an error that panicked when asked what it was)");
+    log::error!("{extension} {} failed in context {context}: {message}", callback.as_str());
+    count(counts, &ERRORS, callback);
+    Failed::Error
+}
+
+#[cold]
+#[inline(never)]
+fn report_panic(
+    extension: &'static str,
+    callback: Callback,
+    context: u32,
+    counts: Option<&Stats>,
+    payload: Box<dyn Any + Send>,
+) -> Failed {
+    let place = LAST_PANIC.with(RefCell::take).unwrap_or_default();
+    // Only a message that was written in the source is safe to repeat: any other may hold what a
+    // peer has sent.
+    let message = payload.downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");
+    log::error!("{extension} {} panicked in context {context}{place}: {message}", callback.as_str());
+    count(counts, &PANICS, callback);
+    // A payload is a value with a destructor of its own.
+    if quietly(move || drop(payload)).is_none() {
+        log::error!("{extension}: dropping the panic's own value panicked too");
+    }
+    Failed::Panic
 }
 
 /// Runs code of an extension that has no callback to fail: `None` when it panics.

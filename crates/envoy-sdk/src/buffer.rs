@@ -1,7 +1,7 @@
 //! Windows onto Envoy's buffers.
 
-use std::marker::PhantomData;
-use std::ops::Range;
+use std::cell::Cell;
+use std::ops::{Bound, RangeBounds};
 
 use crate::abi::host::{self, BufferKind};
 use crate::error::Result;
@@ -13,45 +13,41 @@ use crate::error::Result;
 #[derive(Debug)]
 pub struct Buffer<'cx> {
     kind: BufferKind,
-    len: usize,
-    /// Envoy's buffer is only there during the callback.
-    callback: PhantomData<&'cx ()>,
+    /// As it is now: the callback's context keeps it.
+    len: &'cx Cell<usize>,
 }
 
-impl Buffer<'_> {
-    pub(crate) fn new(kind: BufferKind, len: usize) -> Self {
-        Self { kind, len, callback: PhantomData }
+impl<'cx> Buffer<'cx> {
+    pub(crate) fn new(kind: BufferKind, len: &'cx Cell<usize>) -> Self {
+        Self { kind, len }
     }
 
     /// How many octets there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.len.get()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
-    /// The octets of a range, as a sequence of slices.
+    /// The octets of a range, as a sequence of slices; `..` for all of them.
     ///
     /// # Errors
     /// When Envoy refuses the read.
-    pub fn chunks(&self, range: Range<usize>) -> Result<Chunks> {
-        let end = range.end.min(self.len);
-        let len = end.saturating_sub(range.start);
-        let octets = if len == 0 { Vec::new() } else { host::read_buffer(self.kind, range.start, len)? };
-        Ok(Chunks { octets })
+    pub fn chunks(&self, range: impl RangeBounds<usize>) -> Result<Chunks> {
+        Ok(Chunks { octets: read(self.kind, range, self.len())? })
     }
 
     /// Takes octets away from the front.
     ///
     /// # Errors
     /// When Envoy refuses the write.
-    pub fn drain(&mut self, octets: usize) -> Result<()> {
-        let octets = octets.min(self.len);
+    pub fn drain(&self, octets: usize) -> Result<()> {
+        let octets = octets.min(self.len());
         host::write_buffer(self.kind, 0, octets, &[])?;
-        self.len = self.len.saturating_sub(octets);
+        self.len.set(self.len().saturating_sub(octets));
         Ok(())
     }
 
@@ -59,9 +55,9 @@ impl Buffer<'_> {
     ///
     /// # Errors
     /// When Envoy refuses the write.
-    pub fn prepend(&mut self, octets: &[u8]) -> Result<()> {
+    pub fn prepend(&self, octets: &[u8]) -> Result<()> {
         host::write_buffer(self.kind, 0, 0, octets)?;
-        self.len = self.len.saturating_add(octets.len());
+        self.len.set(self.len().saturating_add(octets.len()));
         Ok(())
     }
 
@@ -69,9 +65,9 @@ impl Buffer<'_> {
     ///
     /// # Errors
     /// When Envoy refuses the write.
-    pub fn append(&mut self, octets: &[u8]) -> Result<()> {
-        host::write_buffer(self.kind, self.len, 0, octets)?;
-        self.len = self.len.saturating_add(octets.len());
+    pub fn append(&self, octets: &[u8]) -> Result<()> {
+        host::write_buffer(self.kind, self.len(), 0, octets)?;
+        self.len.set(self.len().saturating_add(octets.len()));
         Ok(())
     }
 
@@ -79,10 +75,28 @@ impl Buffer<'_> {
     ///
     /// # Errors
     /// When Envoy refuses the write.
-    pub fn replace(&mut self, octets: &[u8]) -> Result<()> {
-        host::write_buffer(self.kind, 0, self.len, octets)?;
-        self.len = octets.len();
+    pub fn replace(&self, octets: &[u8]) -> Result<()> {
+        host::write_buffer(self.kind, 0, self.len(), octets)?;
+        self.len.set(octets.len());
         Ok(())
+    }
+}
+
+/// Reads a range of a buffer that has so many octets, clipped to these.
+pub(crate) fn read(kind: BufferKind, range: impl RangeBounds<usize>, len: usize) -> Result<Vec<u8>> {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => len,
+    };
+    match end.min(len).saturating_sub(start) {
+        0 => Ok(Vec::new()),
+        size => Ok(host::read_buffer(kind, start, size)?),
     }
 }
 

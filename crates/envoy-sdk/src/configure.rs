@@ -1,17 +1,17 @@
 //! What a factory can do while it is configured.
 
-use std::time::Duration;
+use std::ops::Deref;
+use std::rc::Rc;
 
+use crate::callback_context::CallbackContext;
 use crate::error::Result;
-use crate::shared_data::SharedData;
-use crate::stats::Stats;
-use crate::vm::{Plugin, Target, TimerId};
-use common_metrics::{Catalogue, Level};
+use crate::vm::Plugin;
 
-/// The context of `configure`, for every kind of extension.
+/// The context of `configure`, for every kind of extension. What every callback can do besides is in
+/// [`CallbackContext`]: timers and call-outs that begin here are answered by what is being configured.
 #[derive(Debug)]
 pub struct ConfigureContext<'a> {
-    plugin: &'a Plugin,
+    callback: CallbackContext<'a>,
     name: &'a str,
     root_id: &'a str,
     vm_configuration: &'a [u8],
@@ -19,15 +19,23 @@ pub struct ConfigureContext<'a> {
     ignored_fields: Vec<crate::config::Ignored>,
 }
 
+impl<'a> Deref for ConfigureContext<'a> {
+    type Target = CallbackContext<'a>;
+
+    fn deref(&self) -> &CallbackContext<'a> {
+        &self.callback
+    }
+}
+
 impl<'a> ConfigureContext<'a> {
     pub(crate) fn new(
-        plugin: &'a Plugin,
+        plugin: &'a Rc<Plugin>,
         name: &'a str,
         root_id: &'a str,
         vm_configuration: &'a [u8],
     ) -> Self {
         Self {
-            plugin,
+            callback: CallbackContext::of_plugin(plugin),
             name,
             root_id,
             vm_configuration,
@@ -64,32 +72,5 @@ impl<'a> ConfigureContext<'a> {
     #[cfg(feature = "json")]
     pub fn ignored_fields(&self) -> &[crate::config::Ignored] {
         &self.ignored_fields
-    }
-
-    /// The metrics of a catalogue, ready to count. `common` are the labels that each of its series carries.
-    ///
-    /// # Errors
-    /// When a label value has a form that a stat name cannot carry, or Envoy refuses to define a metric.
-    pub fn stats(
-        &self,
-        catalogue: &'static Catalogue,
-        common: &[(&'static str, &str)],
-        level: Level,
-    ) -> Result<Stats> {
-        Stats::new(catalogue, common, level)
-    }
-
-    /// Envoy's shared data.
-    pub fn shared_data(&self) -> SharedData {
-        SharedData::new()
-    }
-
-    /// Sets a timer that fires once, as `on_timer` of what is being configured. See
-    /// [`CallbackContext::set_timer`](crate::CallbackContext::set_timer).
-    ///
-    /// # Errors
-    /// When Envoy refuses to tell the time or to tick.
-    pub fn set_timer(&self, delay: Duration) -> Result<TimerId> {
-        Ok(self.plugin.set_timer(Target::Plugin, delay)?)
     }
 }

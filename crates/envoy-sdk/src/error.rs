@@ -36,9 +36,17 @@ impl Error {
         Self::from(Message(message.into()))
     }
 
-    /// The innermost error, when it is an `E`.
+    /// The error that this was made from, or what caused it, when one of them is an `E`.
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        self.0.cause.downcast_ref()
+        let cause: &(dyn StdError + 'static) = self.0.cause.as_ref();
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
     }
 }
 

@@ -121,20 +121,18 @@ impl HeaderMap {
     }
 
     /// The first value with this name.
-    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<ByteStr<'_>> {
-        let name = name.as_ref();
+    pub fn get(&self, name: &str) -> Option<ByteStr<'_>> {
         self.iter().find(|(other, _)| is_same(*other, name)).map(|(_, value)| value)
     }
 
     /// All values with this name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ByteStr<'a>> {
-        self.iter().filter(move |(other, _)| is_same(*other, name.as_bytes())).map(|(_, value)| value)
+        self.iter().filter(move |(other, _)| is_same(*other, name)).map(|(_, value)| value)
     }
 
     /// Sets the value of the first header with this name and removes the others; adds one if there is none.
-    pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let (name, value) = (name.as_ref(), value.as_ref());
-        let mut new = Some(ByteString::from(value.to_vec()));
+    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let mut new = Some(ByteString::from(value.as_ref().to_vec()));
         self.entries.retain_mut(|(other, old)| {
             if !is_same(other.as_byte_str(), name) {
                 return true;
@@ -142,18 +140,22 @@ impl HeaderMap {
             new.take().map(|new| *old = new).is_some()
         });
         if let Some(new) = new {
-            self.entries.push((ByteString::from(name.to_vec()), new));
+            self.entries.push((ByteString::from(name), new));
         }
     }
 
     /// Adds a header behind all others.
-    pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.entries.push((name.as_ref().to_vec().into(), value.as_ref().to_vec().into()));
+    pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.entries.push((name.into(), value.as_ref().to_vec().into()));
     }
 
     /// Removes all headers with this name.
-    pub fn remove(&mut self, name: impl AsRef<[u8]>) {
-        self.entries.retain(|(other, _)| !is_same(other.as_byte_str(), name.as_ref()));
+    pub fn remove(&mut self, name: &str) {
+        self.entries.retain(|(other, _)| !is_same(other.as_byte_str(), name));
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
     }
 
     pub(crate) fn entries(&self) -> &[(ByteString, ByteString)] {
@@ -166,16 +168,16 @@ impl HeaderMap {
     }
 }
 
-impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
+impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
         let mut map = Self::new();
-        headers.into_iter().for_each(|(name, value)| map.append(name, value));
+        headers.into_iter().for_each(|(name, value)| map.append(name.as_ref(), value));
         map
     }
 }
 
-fn is_same(name: ByteStr<'_>, other: &[u8]) -> bool {
-    name.as_bytes().eq_ignore_ascii_case(other)
+fn is_same(name: ByteStr<'_>, other: &str) -> bool {
+    name.as_bytes().eq_ignore_ascii_case(other.as_bytes())
 }
 
 #[cfg(test)]

@@ -85,6 +85,9 @@ mod catalogue;
 mod config;
 mod configure;
 mod error;
+mod filter_state;
+mod foreign_function;
+pub mod guides;
 mod headers;
 mod http;
 mod logger;
@@ -95,8 +98,12 @@ mod rate_limit;
 mod shared_data;
 mod shared_queue;
 mod stats;
-mod stream_info;
+pub mod stream_info;
 mod vm;
+
+/// Declaring what is counted: [`catalogue!`](common_metrics::catalogue), [`label!`](common_metrics::label) and what
+/// they are made of.
+pub use common_metrics as metrics;
 
 pub use access_log::{AccessLogContext, AccessLogger};
 pub use background::BackgroundService;
@@ -104,8 +111,8 @@ pub use boundary::ErrorPolicy;
 pub use buffer::{Buffer, Chunks};
 pub use bytes::{ByteStr, ByteString};
 pub use call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcRequest, GrpcStatus, GrpcStreamEvent, GrpcStreamId,
-    HttpCallId, HttpRequest, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcRequest, GrpcStatus, GrpcStreamEvent, GrpcStreamId,
+    HttpCallError, HttpCallId, HttpRequest, HttpResponse,
 };
 pub use callback_context::CallbackContext;
 pub use catalogue::SDK;
@@ -113,6 +120,7 @@ pub use catalogue::SDK;
 pub use config::{Ignored, from_json};
 pub use configure::ConfigureContext;
 pub use error::{Context, Error, HostError, Result, Status};
+pub use filter_state::{FilterState, FilterStateDeclaration, FilterStateType, LifeSpan};
 pub use headers::{HeaderMap, Headers, HeadersMut};
 pub use http::{
     FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
@@ -156,3 +164,8 @@ macro_rules! entry_point {
         }
     };
 }
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

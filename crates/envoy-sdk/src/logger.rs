@@ -9,7 +9,6 @@ use crate::abi::host;
 use crate::catalogue::LOG_LINES_DROPPED;
 use crate::rate_limit::RateLimit;
 use crate::vm;
-use common_metrics::Recorder as _;
 
 /// Lines per second and VM that an attacker can make an extension write, once the burst is used up.
 const LINES_PER_SECOND: u32 = 50;

@@ -99,6 +99,23 @@ impl Stats {
         Ok(Self { table: Rc::new(table) })
     }
 
+    /// Adds to a counter.
+    pub fn add<L: Labels>(&mut self, counter: &Counter<L>, labels: L, amount: u64) {
+        self.sum(counter, labels, i64::try_from(amount).unwrap_or(i64::MAX));
+    }
+
+    /// Moves a gauge up or down. It is one value for all workers, so it is never set.
+    pub fn shift<L: Labels>(&mut self, gauge: &Gauge<L>, labels: L, difference: i64) {
+        self.sum(gauge, labels, difference);
+    }
+
+    /// Puts a value into a histogram.
+    pub fn record<L: Labels>(&mut self, histogram: &Histogram<L>, labels: L, value: u64) {
+        if let Some((index, _)) = self.table.series(histogram, labels) {
+            self.change(Change::Record(index, value));
+        }
+    }
+
     fn change(&self, change: Change) {
         let mut changes = self.table.changes.borrow_mut();
         if changes.is_empty() {
@@ -119,17 +136,15 @@ impl Stats {
 
 impl Recorder for Stats {
     fn add<L: Labels>(&mut self, counter: &Counter<L>, labels: L, amount: u64) {
-        self.sum(counter, labels, i64::try_from(amount).unwrap_or(i64::MAX));
+        Self::add(self, counter, labels, amount);
     }
 
     fn shift<L: Labels>(&mut self, gauge: &Gauge<L>, labels: L, difference: i64) {
-        self.sum(gauge, labels, difference);
+        Self::shift(self, gauge, labels, difference);
     }
 
     fn record<L: Labels>(&mut self, histogram: &Histogram<L>, labels: L, value: u64) {
-        if let Some((index, _)) = self.table.series(histogram, labels) {
-            self.change(Change::Record(index, value));
-        }
+        Self::record(self, histogram, labels, value);
     }
 }
 

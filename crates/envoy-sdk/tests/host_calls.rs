@@ -68,8 +68,8 @@ fn a_refused_call_says_which_and_why_and_where() {
     let calls: [(HostCall, Action); 9] = [
         (HostCall::GetBufferBytes, |cx| Ok(cx.buffer().chunks(0..1)?.into_bytes().len().to_string())),
         (HostCall::SetBufferBytes, |cx| cx.buffer().append(b"x").map(|()| String::new())),
-        (HostCall::GetProperty, |cx| cx.stream_info().mtls().map(|mtls| mtls.to_string())),
-        (HostCall::SetProperty, |cx| cx.set_filter_state("key", b"value").map(|()| String::new())),
+        (HostCall::GetProperty, |cx| cx.stream_info().connection().mtls().map(|mtls| mtls.to_string())),
+        (HostCall::SetProperty, |cx| cx.filter_state().set("key", b"value").map(|()| String::new())),
         (HostCall::GetCurrentTimeNanoseconds, |cx| cx.now().map(|now| format!("{now:?}"))),
         (HostCall::GetSharedData, |cx| cx.shared_data().get("key").map(|value| format!("{value:?}"))),
         (HostCall::SetSharedData, |cx| cx.shared_data().set("key", b"value").map(|()| String::new())),
@@ -94,7 +94,11 @@ fn a_refused_call_says_which_and_why_and_where() {
 #[test]
 fn an_absent_property_is_nothing_and_no_error() {
     let absent = said(&mut envoy(), ConnectOptions::new(), |cx| {
-        Ok(format!("{:?} {:?}", cx.stream_info().tls_version()?, cx.stream_info().property(&["no", "such"])?))
+        Ok(format!(
+            "{:?} {:?}",
+            cx.stream_info().connection().tls_version()?,
+            cx.stream_info().property(&["no", "such"])?
+        ))
     });
     assert_eq!(absent, "None None");
 }
@@ -105,12 +109,12 @@ fn attributes_of_the_connection() {
         let info = cx.stream_info();
         Ok(format!(
             "{:?} {} {:?} {:?} {:?} {:?}",
-            info.connection_id()?,
-            info.mtls()?,
-            info.tls_version()?,
-            info.source_address()?,
-            info.destination_address()?,
-            info.listener_direction()?
+            info.connection().id()?,
+            info.connection().mtls()?,
+            info.connection().tls_version()?,
+            info.source().address()?,
+            info.destination().address()?,
+            info.xds().listener_direction()?
         ))
     };
     let options = ConnectOptions::new()
@@ -129,12 +133,12 @@ fn attributes_of_the_connection() {
 #[test]
 fn a_property_of_another_type_is_an_error() {
     let options = ConnectOptions::new().property(&["connection", "id"], "seven");
-    ACTION.set(|cx| cx.stream_info().connection_id().map(|id| format!("{id:?}")));
-    let said = said(&mut envoy(), options, |cx| match cx.stream_info().connection_id() {
+    ACTION.set(|cx| cx.stream_info().connection().id().map(|id| format!("{id:?}")));
+    let said = said(&mut envoy(), options, |cx| match cx.stream_info().connection().id() {
         Ok(id) => Ok(format!("{id:?}")),
         Err(error) => Ok(error.to_string()),
     });
-    assert_eq!(said, "connection.id is not a number of 8 octets");
+    assert_eq!(said, "connection.id is not a number of 8 octets in context 2");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use common_metrics::{Level, Recorder as _, catalogue, label};
+use common_metrics::{Level, catalogue, label};
 use envoy_sdk::{
     ConfigureContext, FilterStatus, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result,
     Stats, Status,

@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use common_metrics::{Label as _, Recorder as _};
+use common_metrics::Label as _;
 use envoy_sdk::{
     Buffer, CloseType, ConfigureContext, Context as _, Error, ErrorPolicy, FilterStatus, NetworkContext,
     NetworkFilter, NetworkFilterFactory, RateLimit, ResponseFlags, Result, Stats, TrafficDirection,
@@ -137,7 +137,7 @@ impl<P: Protocol> Shared<P> {
     /// Sets the summary that access logs print. Where Envoy refuses (the capability is not granted), the metrics
     /// are still worth having.
     fn summarise(&self, cx: &NetworkContext<'_>, summary: &str) {
-        if let Err(error) = cx.set_filter_state(P::NAME, summary.as_bytes())
+        if let Err(error) = cx.filter_state().set(P::NAME, summary.as_bytes())
             && !self.summary_refused.replace(true)
         {
             log::warn!("{}: access logs have no summary: {error}", P::NAME);
@@ -149,7 +149,7 @@ impl<P: Protocol> Shared<P> {
         if let Some(stats) = self.stats.get() {
             return Ok(stats.clone());
         }
-        let reporter = match cx.stream_info().listener_direction()? {
+        let reporter = match cx.stream_info().xds().listener_direction()? {
             TrafficDirection::Inbound => "inbound",
             TrafficDirection::Outbound => "outbound",
             TrafficDirection::Unspecified => "unspecified",
@@ -232,7 +232,7 @@ impl<P: Protocol> Observer<P> {
         self.last_seen = now;
         let mut lost = None;
         let mut summary = None;
-        let connection = || cx.stream_info().connection_id().ok().flatten();
+        let connection = || cx.stream_info().connection().id().ok().flatten();
         let observation = self.shared.observation(&mut self.stats, now, &connection, &mut summary, &mut lost);
         let mut sink = ObservingSink { protocol: &mut self.protocol, observation };
         let accounted = driver.data(direction, &buffer, now, &mut sink)?;
@@ -261,7 +261,7 @@ impl<P: Protocol> Observer<P> {
         let close = self.shared.config.on_protocol_error == OnProtocolError::Close;
         if self.shared.lost_lines.allow(cx.now()?) {
             let offset = self.driver.as_ref().map_or(0, |driver| driver.offset(lost.direction));
-            let connection = cx.stream_info().connection_id()?.unwrap_or(0);
+            let connection = cx.stream_info().connection().id()?.unwrap_or(0);
             log::warn!(
                 "{}: connection {connection} lost in state {} within the first {offset} octets {}: {}; {}",
                 P::NAME,
@@ -327,7 +327,7 @@ impl<P: Protocol> NetworkFilter for Observer<P> {
                 CloseType::Remote => CloseCause::Client,
                 CloseType::Unknown => CloseCause::Unknown,
                 // A reset by the server reaches the client's side as a close by Envoy itself.
-                CloseType::Local if cx.stream_info().response_flags()?.intersects(SERVER_FAILED) => {
+                CloseType::Local if cx.stream_info().response().flags()?.intersects(SERVER_FAILED) => {
                     CloseCause::Server
                 }
                 CloseType::Local => CloseCause::Local,
@@ -338,7 +338,7 @@ impl<P: Protocol> NetworkFilter for Observer<P> {
 
     fn on_stream_complete(&mut self, cx: &mut NetworkContext<'_>) -> Result<()> {
         let cause = self.first_to_end.unwrap_or(CloseCause::Unknown);
-        let connection = || cx.stream_info().connection_id().ok().flatten();
+        let connection = || cx.stream_info().connection().id().ok().flatten();
         if let Some(summary) = self.end(cause, timestamp(cx)?, &connection) {
             self.shared.summarise(cx, &summary);
         }
@@ -407,8 +407,8 @@ fn timestamp(cx: &NetworkContext<'_>) -> Result<Timestamp> {
 }
 
 fn transport(cx: &NetworkContext<'_>) -> Result<Transport> {
-    let info = cx.stream_info();
-    Ok(match (info.tls_version()?, info.mtls()?) {
+    let connection = cx.stream_info().connection();
+    Ok(match (connection.tls_version()?, connection.mtls()?) {
         (None, _) => Transport::Plain,
         (Some(_), false) => Transport::Tls,
         (Some(_), true) => Transport::Mtls,

@@ -86,7 +86,7 @@ fn perform(cx: &mut NetworkContext<'_>, script: &str) -> Result<FilterStatus> {
     let mut status = FilterStatus::Continue;
     for word in script.split_whitespace() {
         let (word, argument) = word.split_once(':').unwrap_or((word, ""));
-        let mut buffer = cx.buffer();
+        let buffer = cx.buffer();
         match word {
             "pause" => status = FilterStatus::StopIteration,
             "resume" => cx.continue_reading()?,
@@ -97,7 +97,7 @@ fn perform(cx: &mut NetworkContext<'_>, script: &str) -> Result<FilterStatus> {
             "replace" => buffer.replace(argument.as_bytes())?,
             "drain" => buffer.drain(argument.parse()?)?,
             "read" => log::info!("{}", read(&buffer)?),
-            "state" => cx.set_filter_state("key", argument.as_bytes())?,
+            "state" => cx.filter_state().set("key", argument.as_bytes())?,
             "property" => {
                 let value = cx.stream_info().property(&argument.split('.').collect::<Vec<_>>())?;
                 log::info!(

@@ -5,4 +5,5 @@
 
 pub(crate) mod proxy_wasm;
 
+pub(crate) use proxy_wasm::dispatch::Contexts;
 pub(crate) use proxy_wasm::hostcalls as host;

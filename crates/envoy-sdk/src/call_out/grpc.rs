@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::RangeBounds;
 
-use crate::abi::host::{self, BufferKind};
+use crate::abi::host::BufferKind;
+use crate::buffer;
 use crate::bytes::ByteString;
 use crate::error::Result;
 use crate::headers::{HeaderMap, Headers};
@@ -81,16 +82,12 @@ impl GrpcMessage<'_> {
         self.len == 0
     }
 
-    /// Octets of the serialised message, clipped to what there is; `0..usize::MAX` reads all of it.
+    /// Octets of the serialised message, clipped to what there is; `..` reads all of it.
     ///
     /// # Errors
     /// When Envoy refuses the call.
-    pub fn octets(&self, range: Range<usize>) -> Result<Vec<u8>> {
-        let len = range.end.min(self.len).saturating_sub(range.start);
-        if len == 0 {
-            return Ok(Vec::new());
-        }
-        Ok(host::read_buffer(BufferKind::GrpcMessage, range.start, len)?)
+    pub fn octets(&self, range: impl RangeBounds<usize>) -> Result<Vec<u8>> {
+        buffer::read(BufferKind::GrpcMessage, range, self.len)
     }
 }
 
@@ -103,20 +100,26 @@ pub enum GrpcStreamEvent<'cx> {
     Message(GrpcMessage<'cx>),
     /// The server's last metadata.
     TrailingMetadata(Headers<'cx>),
-    /// The stream has ended, in good order with [`GrpcStatus::OK`]. Nothing more comes.
-    Closed(GrpcError),
+    /// The stream has ended. Nothing more comes.
+    Closed {
+        /// How: in good order with [`GrpcStatus::OK`].
+        status: GrpcStatus,
+        /// The server's words, or Envoy's. Octets of a peer: they do not belong into a log.
+        message: ByteString,
+    },
 }
 
-/// How a gRPC call or stream has ended.
+/// Why a gRPC call has no answer. A time-out is [`GrpcStatus::UNAVAILABLE`] when Envoy was first to notice, and
+/// [`GrpcStatus::DEADLINE_EXCEEDED`] when the server was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrpcError {
+pub struct GrpcCallError {
     status: GrpcStatus,
     message: ByteString,
 }
 
-impl GrpcError {
-    pub(crate) fn new(status: u32, message: Vec<u8>) -> Self {
-        Self { status: GrpcStatus(status), message: message.into() }
+impl GrpcCallError {
+    pub(crate) fn new(status: GrpcStatus, message: ByteString) -> Self {
+        Self { status, message }
     }
 
     /// The status.
@@ -130,13 +133,13 @@ impl GrpcError {
     }
 }
 
-impl fmt::Display for GrpcError {
+impl fmt::Display for GrpcCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "gRPC status {}", self.status)
     }
 }
 
-impl std::error::Error for GrpcError {}
+impl std::error::Error for GrpcCallError {}
 
 macro_rules! grpc_status {
     ($($(#[$meta:meta])* $name:ident = $code:literal;)*) => {

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::RangeBounds;
 
-use crate::abi::host::{self, BufferKind, MapKind};
+use crate::abi::host::{BufferKind, MapKind};
+use crate::buffer;
+use crate::bytes::ByteStr;
 use crate::error::{Error, Result};
-use crate::headers::Headers;
+use crate::headers::{HeaderMap, Headers};
 
 /// An HTTP call that has been made, to know its answer by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +64,16 @@ impl HttpRequest {
         self
     }
 
+    /// Adds those headers of another request that have one of these names, except values that are not text.
+    #[must_use]
+    pub fn forward(mut self, headers: &HeaderMap, names: &[&str]) -> Self {
+        for name in names {
+            let values = headers.get_all(name).filter_map(ByteStr::to_str);
+            self.headers.extend(values.map(|value| ((*name).to_owned(), value.to_owned())));
+        }
+        self
+    }
+
     /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -89,7 +101,8 @@ impl<'cx> HttpResponse<'cx> {
         Self { body_len, callback: PhantomData }
     }
 
-    /// The status code. 503 and 504 may be Envoy's own: nobody could be asked, or nobody answered in time.
+    /// The status code. 503 and 504 may be Envoy's own: the connection was refused or broke, or nobody answered in
+    /// time.
     ///
     /// # Errors
     /// When Envoy refuses the call, or the answer has no number for a status.
@@ -116,35 +129,31 @@ impl<'cx> HttpResponse<'cx> {
         self.body_len
     }
 
-    /// Octets of the body, clipped to what there is; `0..usize::MAX` reads all of it.
+    /// Octets of the body, clipped to what there is; `..` reads all of it.
     ///
     /// # Errors
     /// When Envoy refuses the call.
-    pub fn body(&self, range: Range<usize>) -> Result<Vec<u8>> {
-        let len = range.end.min(self.body_len).saturating_sub(range.start);
-        if len == 0 {
-            return Ok(Vec::new());
-        }
-        Ok(host::read_buffer(BufferKind::CallOut, range.start, len)?)
+    pub fn body(&self, range: impl RangeBounds<usize>) -> Result<Vec<u8>> {
+        buffer::read(BufferKind::CallOut, range, self.body_len)
     }
 }
 
-/// An HTTP call has no answer: the connection broke. Time-outs and refused connections are answers: see
-/// [`HttpResponse::status`].
+/// An HTTP call has no answer, or only the beginning of one: the connection broke after the answer's headers. Other
+/// failures are answers that Envoy gives itself: see [`HttpResponse::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CallError;
+pub struct HttpCallError;
 
-impl CallError {
+impl HttpCallError {
     pub(crate) const fn new() -> Self {
         Self
     }
 }
 
-impl fmt::Display for CallError {
+impl fmt::Display for HttpCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the HTTP call got no answer")
+        f.write_str("the HTTP call got no complete answer")
     }
 }
 
-impl std::error::Error for CallError {}
+impl std::error::Error for HttpCallError {}

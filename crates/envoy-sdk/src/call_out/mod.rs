@@ -3,5 +3,7 @@
 mod grpc;
 mod http;
 
-pub use grpc::{GrpcCallId, GrpcError, GrpcMessage, GrpcRequest, GrpcStatus, GrpcStreamEvent, GrpcStreamId};
-pub use http::{CallError, HttpCallId, HttpRequest, HttpResponse};
+pub use grpc::{
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcRequest, GrpcStatus, GrpcStreamEvent, GrpcStreamId,
+};
+pub use http::{HttpCallError, HttpCallId, HttpRequest, HttpResponse};

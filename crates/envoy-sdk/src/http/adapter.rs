@@ -1,5 +1,6 @@
 //! From the VM's events to the callbacks of an HTTP filter.
 
+use crate::abi::Contexts;
 use crate::abi::host::BufferKind;
 use crate::callback_context::CallbackContext;
 use crate::catalogue::{REQUESTS_FAILED, STREAMS_RESET_ON_ERROR};
@@ -7,8 +8,7 @@ use crate::error::Result;
 use crate::http::{
     FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
 };
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, StreamKind};
-use common_metrics::Recorder as _;
+use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
 
 /// What `%RESPONSE_CODE_DETAILS%` says of a request that ended because its filter failed.
 const DETAILS: &str = "envoy_sdk_filter_failed";
@@ -22,8 +22,8 @@ impl<F: HttpFilterFactory> AnyExtension for HttpExtension<F> {
         F::NAME
     }
 
-    fn stream_kind(&self) -> Option<StreamKind> {
-        Some(StreamKind::Http)
+    fn contexts(&self) -> Option<Contexts> {
+        Some(Contexts::HTTP)
     }
 
     fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {

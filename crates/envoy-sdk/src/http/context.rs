@@ -1,11 +1,13 @@
 //! What an HTTP filter can do during a callback.
 
+use std::cell::Cell;
 use std::ops::Deref;
 
 use crate::abi::host::{self, BufferKind, MapKind, StreamKind};
 use crate::buffer::Buffer;
 use crate::callback_context::CallbackContext;
 use crate::error::Result;
+use crate::foreign_function;
 use crate::headers::HeadersMut;
 use crate::http::LocalReply;
 
@@ -15,7 +17,7 @@ use crate::http::LocalReply;
 pub struct HttpContext<'a> {
     callback: CallbackContext<'a>,
     body: BufferKind,
-    len: usize,
+    len: Cell<usize>,
 }
 
 impl<'a> Deref for HttpContext<'a> {
@@ -32,7 +34,7 @@ impl<'a> HttpContext<'a> {
     }
 
     pub(crate) fn with_body(callback: CallbackContext<'a>, body: BufferKind, len: usize) -> Self {
-        Self { callback, body, len }
+        Self { callback, body, len: Cell::new(len) }
     }
 
     /// The request's headers. They can be changed until they have gone on to the server.
@@ -59,7 +61,7 @@ impl<'a> HttpContext<'a> {
     ///
     /// Who changes its length removes or corrects `content-length` in the headers callback.
     pub fn body(&self) -> Buffer<'_> {
-        Buffer::new(self.body, self.len)
+        Buffer::new(self.body, &self.len)
     }
 
     /// Answers the client instead of the server. Answer `StopIteration` to the callback; the reply passes the
@@ -85,6 +87,14 @@ impl<'a> HttpContext<'a> {
     /// When Envoy refuses the call.
     pub fn continue_response(&self) -> Result<()> {
         Ok(host::continue_stream(StreamKind::HttpResponse)?)
+    }
+
+    /// Makes Envoy choose the route anew, for the request as this filter has changed it.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn clear_route_cache(&self) -> Result<()> {
+        foreign_function::clear_route_cache()
     }
 
     /// Resets the stream when this callback returns: with HTTP/1 the connection is closed.

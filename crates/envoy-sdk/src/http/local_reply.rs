@@ -51,6 +51,13 @@ impl LocalReply {
         self
     }
 
+    /// Adds headers.
+    #[must_use]
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
     /// Sets the body. Envoy adds `content-length`, and `content-type: text/plain` unless a header says otherwise.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {

@@ -10,7 +10,8 @@ pub use local_reply::LocalReply;
 pub(crate) use adapter::HttpExtension;
 
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallError, HttpCallId,
+    HttpResponse,
 };
 use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
@@ -88,7 +89,7 @@ pub trait HttpFilterFactory: Sized + 'static {
         &self,
         cx: &mut CallbackContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -102,7 +103,7 @@ pub trait HttpFilterFactory: Sized + 'static {
         &self,
         cx: &mut CallbackContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -222,7 +223,7 @@ pub trait HttpFilter: 'static {
         &mut self,
         cx: &mut HttpContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -236,7 +237,7 @@ pub trait HttpFilter: 'static {
         &mut self,
         cx: &mut HttpContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())

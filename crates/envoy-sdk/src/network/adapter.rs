@@ -1,13 +1,13 @@
 //! From the VM's events to the callbacks of a network filter.
 
+use crate::abi::Contexts;
 use crate::abi::host::BufferKind;
 use crate::boundary::{self, ErrorPolicy};
 use crate::callback_context::CallbackContext;
 use crate::catalogue::{CONNECTIONS_BYPASSED, CONNECTIONS_CLOSED_ON_ERROR};
 use crate::error::Result;
 use crate::network::{FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, StreamKind};
-use common_metrics::Recorder as _;
+use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
 
 pub(crate) struct NetworkExtension<F>(pub(crate) F);
 
@@ -18,8 +18,8 @@ impl<F: NetworkFilterFactory> AnyExtension for NetworkExtension<F> {
         F::NAME
     }
 
-    fn stream_kind(&self) -> Option<StreamKind> {
-        Some(StreamKind::Network)
+    fn contexts(&self) -> Option<Contexts> {
+        Some(Contexts::NETWORK)
     }
 
     fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {

@@ -1,5 +1,6 @@
 //! What a network filter can do during a callback.
 
+use std::cell::Cell;
 use std::ops::Deref;
 
 use crate::abi::host::{self, BufferKind, StreamKind};
@@ -24,7 +25,7 @@ pub enum CloseType {
 pub struct NetworkContext<'a> {
     callback: CallbackContext<'a>,
     kind: BufferKind,
-    len: usize,
+    len: Cell<usize>,
     /// The server ends its side in this callback: see [`close`](Self::close).
     pub(crate) server_ends: bool,
 }
@@ -43,12 +44,12 @@ impl<'a> NetworkContext<'a> {
     }
 
     pub(crate) fn with_data(callback: CallbackContext<'a>, kind: BufferKind, len: usize) -> Self {
-        Self { callback, kind, len, server_ends: false }
+        Self { callback, kind, len: Cell::new(len), server_ends: false }
     }
 
     /// The data of this callback; empty in callbacks that bring none.
     pub fn buffer(&self) -> Buffer<'_> {
-        Buffer::new(self.kind, self.len)
+        Buffer::new(self.kind, &self.len)
     }
 
     /// Goes on reading from the client after [`FilterStatus::StopIteration`](crate::FilterStatus::StopIteration).

@@ -9,7 +9,8 @@ pub(crate) use adapter::NetworkExtension;
 
 use crate::boundary::ErrorPolicy;
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallError, HttpCallId,
+    HttpResponse,
 };
 use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
@@ -82,7 +83,7 @@ pub trait NetworkFilterFactory: Sized + 'static {
         &self,
         cx: &mut CallbackContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -96,7 +97,7 @@ pub trait NetworkFilterFactory: Sized + 'static {
         &self,
         cx: &mut CallbackContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -194,7 +195,7 @@ pub trait NetworkFilter: 'static {
         &mut self,
         cx: &mut NetworkContext<'_>,
         call: HttpCallId,
-        response: Result<HttpResponse<'_>, CallError>,
+        response: Result<HttpResponse<'_>, HttpCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())
@@ -208,7 +209,7 @@ pub trait NetworkFilter: 'static {
         &mut self,
         cx: &mut NetworkContext<'_>,
         call: GrpcCallId,
-        response: Result<GrpcMessage<'_>, GrpcError>,
+        response: Result<GrpcMessage<'_>, GrpcCallError>,
     ) -> Result<()> {
         let _ = (cx, call, response);
         Ok(())

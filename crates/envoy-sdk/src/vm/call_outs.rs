@@ -4,12 +4,12 @@
 //! `proxy-wasm` crate believes about who has called does not matter, every answer comes through here.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::abi::host;
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStatus, GrpcStreamEvent, GrpcStreamId, HttpCallError,
+    HttpCallId, HttpResponse,
 };
 use crate::vm::plugin::Plugin;
 use crate::vm::streams::{self, StreamKey};
@@ -36,8 +36,32 @@ enum Kind {
     Stream,
 }
 
+/// What is open, in the order of tokens: Envoy counts them upwards, so that a new one usually comes last.
+#[derive(Default)]
+struct Open(Vec<(Token, Caller, Kind)>);
+
+impl Open {
+    fn position(&self, token: Token) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&token, |(token, ..)| *token)
+    }
+
+    fn insert(&mut self, token: Token, caller: Caller, kind: Kind) {
+        let at = self.position(token).unwrap_or_else(|at| at);
+        self.0.insert(at, (token, caller, kind));
+    }
+
+    fn get(&self, token: Token) -> Option<&(Token, Caller, Kind)> {
+        self.0.get(self.position(token).ok()?)
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Caller> {
+        let at = self.position(token).ok()?;
+        Some(self.0.remove(at).1)
+    }
+}
+
 thread_local! {
-    static OPEN: RefCell<BTreeMap<Token, (Caller, Kind)>> = const { RefCell::new(BTreeMap::new()) };
+    static OPEN: RefCell<Open> = const { RefCell::new(Open(Vec::new())) };
 }
 
 /// Notes who has made a call.
@@ -50,12 +74,12 @@ pub(crate) fn begin(plugin: &Rc<Plugin>, stream: Option<StreamKey>, token: Token
         None => Caller::Plugin(Rc::clone(plugin)),
     };
     let kind = if is_stream { Kind::Stream } else { Kind::Call };
-    OPEN.with(|open| open.borrow_mut().insert(token, (caller, kind)));
+    OPEN.with(|open| open.borrow_mut().insert(token, caller, kind));
 }
 
 /// Forgets a call-out whose caller goes, and stops it where Envoy can: an HTTP call runs on, and its answer is dropped.
 pub(crate) fn end(token: Token) {
-    let known = OPEN.with(|open| open.borrow_mut().remove(&token));
+    let known = OPEN.with(|open| open.borrow_mut().remove(token));
     if let (Some(_), Token::Grpc(number)) = (known, token) {
         // It may have ended by itself just now.
         let _gone = host::grpc_cancel(number);
@@ -64,7 +88,7 @@ pub(crate) fn end(token: Token) {
 
 /// Forgets a call-out that its caller has stopped.
 pub(crate) fn forget(token: Token, stream: Option<StreamKey>) {
-    OPEN.with(|open| open.borrow_mut().remove(&token));
+    OPEN.with(|open| open.borrow_mut().remove(token));
     if let Some(key) = stream {
         streams::remove_call_out(key, token);
     }
@@ -74,11 +98,11 @@ pub(crate) fn forget(token: Token, stream: Option<StreamKey>) {
 pub(crate) fn forget_plugin(context: u32) {
     let of_plugin = OPEN.with(|open| {
         let open = open.borrow();
-        let of_plugin = open.iter().filter(|(_, (caller, _))| match caller {
+        let of_plugin = open.0.iter().filter(|(_, caller, _)| match caller {
             Caller::Plugin(plugin) => plugin.context() == context,
             Caller::Stream(_) => false,
         });
-        of_plugin.map(|(token, _)| *token).collect::<Vec<_>>()
+        of_plugin.map(|(token, ..)| *token).collect::<Vec<_>>()
     });
     of_plugin.into_iter().for_each(end);
 }
@@ -91,7 +115,7 @@ pub(crate) fn reset() {
 /// The answer of an HTTP call; without headers there is none.
 pub(crate) fn http_answer(number: u32, headers: usize, body_len: usize) {
     let id = HttpCallId::new(number);
-    let answer = if headers == 0 { Err(CallError::new()) } else { Ok(HttpResponse::new(body_len)) };
+    let answer = if headers == 0 { Err(HttpCallError::new()) } else { Ok(HttpResponse::new(body_len)) };
     deliver(Token::Http(number), true, Event::HttpCallDone(id, answer));
 }
 
@@ -122,32 +146,34 @@ pub(crate) fn grpc_close(number: u32, status: u32) {
     let Some(kind) = kind(token) else { return };
     // The message belongs to the callback that is running, whichever context it is for.
     let message = host::grpc_status().map(|(_, message)| message).unwrap_or_default();
-    let error = GrpcError::new(status, message);
+    let (status, message) = (GrpcStatus::from_code(status), message.into());
     let event = match kind {
-        Kind::Call => Event::GrpcCallDone(GrpcCallId::new(number), Err(error)),
-        Kind::Stream => Event::GrpcStream(GrpcStreamId::new(number), GrpcStreamEvent::Closed(error)),
+        Kind::Call => Event::GrpcCallDone(GrpcCallId::new(number), Err(GrpcCallError::new(status, message))),
+        Kind::Stream => {
+            Event::GrpcStream(GrpcStreamId::new(number), GrpcStreamEvent::Closed { status, message })
+        }
     };
     deliver(token, true, event);
 }
 
 fn kind(token: Token) -> Option<Kind> {
-    OPEN.with(|open| open.borrow().get(&token).map(|(_, kind)| *kind))
+    OPEN.with(|open| open.borrow().get(token).map(|(_, _, kind)| *kind))
 }
 
 /// Gives an answer to whoever waits for it, in that one's context.
 fn deliver(token: Token, is_last: bool, event: Event<'_>) {
     let caller = OPEN.with(|open| {
         let mut open = open.borrow_mut();
-        if is_last { open.remove(&token) } else { open.get(&token).cloned() }
+        if is_last { open.remove(token) } else { open.get(token).map(|(_, caller, _)| caller.clone()) }
     });
     match caller {
-        Some((Caller::Plugin(plugin), _)) => {
+        Some(Caller::Plugin(plugin)) => {
             let _in_context = enter(plugin.context());
             if plugin.act_as(plugin.context()) {
                 plugin.deliver(event);
             }
         }
-        Some((Caller::Stream(key), _)) => {
+        Some(Caller::Stream(key)) => {
             if is_last {
                 streams::remove_call_out(key, token);
             }

@@ -1,11 +1,13 @@
 //! What the VM knows of an extension: that things happen to it, and how its failure is made good.
 
+use crate::abi::Contexts;
 use crate::call_out::{
-    CallError, GrpcCallId, GrpcError, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallId, HttpResponse,
+    GrpcCallError, GrpcCallId, GrpcMessage, GrpcStreamEvent, GrpcStreamId, HttpCallError, HttpCallId,
+    HttpResponse,
 };
 use crate::callback_context::CallbackContext;
 use crate::catalogue::Callback;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::CloseType;
 use crate::shared_queue::SharedQueue;
 use crate::stats::Stats;
@@ -15,16 +17,22 @@ use crate::vm::TimerId;
 pub(crate) trait AnyExtension {
     fn name(&self) -> &'static str;
 
-    /// What kind of streams it has filters for; `None` for a plugin without streams.
-    fn stream_kind(&self) -> Option<StreamKind> {
+    /// How its streams get their contexts; `None` for an extension without streams.
+    fn contexts(&self) -> Option<Contexts> {
         None
     }
 
     /// Makes the filter of a new stream.
-    fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>>;
+    fn new_filter(&self, cx: CallbackContext<'_>) -> Result<Box<dyn AnyFilter>> {
+        let _ = cx;
+        Err(Error::new(format!("{:?} is no filter", self.name())))
+    }
 
     /// Does to a stream whose filter has failed what this kind of extension does then.
-    fn make_good(&self, failure: Failure<'_>) -> Remedy;
+    fn make_good(&self, failure: Failure<'_>) -> Remedy {
+        let _ = failure;
+        Remedy::Bypass(Action::Continue)
+    }
 
     /// Something happened to the plugin itself.
     fn on_event(&self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<()>;
@@ -33,13 +41,6 @@ pub(crate) trait AnyExtension {
 /// A filter of one stream.
 pub(crate) trait AnyFilter {
     fn on_event(&mut self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<Action>;
-}
-
-/// Which contexts Envoy makes for a plugin's streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StreamKind {
-    Network,
-    Http,
 }
 
 /// A stream whose filter has failed.
@@ -99,8 +100,8 @@ pub(crate) enum Event<'a> {
     /// A stream is over, or a log entry is to be written.
     Complete,
     Timer(TimerId),
-    HttpCallDone(HttpCallId, Result<HttpResponse<'a>, CallError>),
-    GrpcCallDone(GrpcCallId, Result<GrpcMessage<'a>, GrpcError>),
+    HttpCallDone(HttpCallId, Result<HttpResponse<'a>, HttpCallError>),
+    GrpcCallDone(GrpcCallId, Result<GrpcMessage<'a>, GrpcCallError>),
     GrpcStream(GrpcStreamId, GrpcStreamEvent<'a>),
     QueueReady(SharedQueue),
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::abi::Contexts;
 use crate::abi::host::{self, BufferKind};
 use crate::boundary;
 use crate::callback_context::CallbackContext;
@@ -13,8 +14,8 @@ use crate::error::{Context as _, HostError, Result};
 use crate::shared_queue::SharedQueue;
 use crate::stats::{self, Stats};
 use crate::vm::timers::{Target, TimerId, Timers};
-use crate::vm::{AnyExtension, Event, MODULE, StreamKind, call_outs, enter, streams};
-use common_metrics::{Level, Recorder as _};
+use crate::vm::{AnyExtension, Event, MODULE, call_outs, enter, streams};
+use common_metrics::Level;
 
 /// How soon a deferred close is tried.
 const CLOSE_DELAY: Duration = Duration::from_millis(1);
@@ -66,12 +67,10 @@ impl Plugin {
         self.configured.borrow().clone()
     }
 
-    /// Which contexts this plugin's streams get. One without streams is treated like a network filter that lets
-    /// everything pass.
-    pub(crate) fn stream_kind(&self) -> StreamKind {
+    /// How this plugin's streams get their contexts; `None` for a plugin without streams.
+    pub(crate) fn contexts(&self) -> Option<Contexts> {
         let configured = self.configured.borrow();
-        let kind = configured.as_ref().and_then(|configured| configured.extension.stream_kind());
-        kind.unwrap_or(StreamKind::Network)
+        configured.as_ref().and_then(|configured| configured.extension.contexts())
     }
 
     /// The VM starts: its configuration can be read now and at no other time.
@@ -152,8 +151,17 @@ impl Plugin {
         self.timers.borrow_mut().set(target, delay)
     }
 
+    /// Cancels a timer of the plugin itself.
     pub(crate) fn cancel_timer(&self, timer: TimerId) {
-        self.timers.borrow_mut().cancel(timer);
+        let mut timers = self.timers.borrow_mut();
+        if timers.remove_of_plugin(timer) {
+            timers.forgotten(1);
+        }
+    }
+
+    /// A stream has forgotten so many of its timers.
+    pub(crate) fn forget_timers(&self, timers: usize) {
+        self.timers.borrow_mut().forgotten(timers);
     }
 
     /// Closes a connection of this plugin at the next tick.
@@ -168,7 +176,7 @@ impl Plugin {
         for (timer, target) in due {
             match target {
                 Target::Plugin => {
-                    if self.act_as(self.context) {
+                    if self.timers.borrow_mut().remove_of_plugin(timer) && self.act_as(self.context) {
                         self.deliver(Event::Timer(timer));
                     }
                 }

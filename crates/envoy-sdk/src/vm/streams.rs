@@ -12,7 +12,6 @@ use crate::stats;
 use crate::vm::call_outs::{self, Token};
 use crate::vm::plugin::{Configured, Plugin};
 use crate::vm::{Action, AnyFilter, Event, Failure, Remedy, TimerId, enter};
-use common_metrics::Recorder as _;
 
 /// So many filters of one factory may panic without a single stream ending well in between; then the
 /// factory refuses new filters until it is configured anew.
@@ -70,7 +69,9 @@ pub(crate) fn delete(key: StreamKey) {
     else {
         return;
     };
-    timers.into_iter().for_each(|timer| plugin.cancel_timer(timer));
+    if !timers.is_empty() {
+        plugin.forget_timers(timers.len());
+    }
     call_outs.into_iter().for_each(call_outs::end);
     let ended_well = matches!(state, State::Live(_));
     let dropped =
@@ -109,13 +110,10 @@ pub(crate) fn deliver(key: StreamKey, event: Event<'_>) -> Action {
     }
 }
 
-/// A timer of a stream has fired.
+/// A timer of a stream is due. It fires if the stream is still there and has not cancelled it.
 pub(crate) fn timer(key: StreamKey, timer: TimerId) {
-    let context = with(key, |stream| {
-        stream.timers.retain(|waiting| *waiting != timer);
-        (stream.context, Rc::clone(&stream.plugin))
-    });
-    if let Some((context, plugin)) = context
+    if remove_timer(key, timer)
+        && let Some((context, plugin)) = place(key)
         && plugin.act_as(context)
     {
         deliver(key, Event::Timer(timer));
@@ -127,8 +125,18 @@ pub(crate) fn add_timer(key: StreamKey, timer: TimerId) {
     with(key, |stream| stream.timers.push(timer));
 }
 
-pub(crate) fn remove_timer(key: StreamKey, timer: TimerId) {
-    with(key, |stream| stream.timers.retain(|waiting| *waiting != timer));
+/// Forgets a timer; returns whether it was waiting.
+pub(crate) fn remove_timer(key: StreamKey, timer: TimerId) -> bool {
+    with(key, |stream| {
+        let before = stream.timers.len();
+        stream.timers.retain(|other| *other != timer);
+        stream.timers.len() != before
+    })
+    .unwrap_or_default()
+}
+
+pub(crate) fn has_timer(key: StreamKey, timer: TimerId) -> bool {
+    with(key, |stream| stream.timers.contains(&timer)).unwrap_or_default()
 }
 
 /// Notes a call-out that is to end with its stream.

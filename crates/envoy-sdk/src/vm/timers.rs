@@ -1,29 +1,28 @@
 //! Many one-shot timers on the one tick that Envoy gives a plugin.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use crate::abi::host;
 use crate::error::HostError;
-use crate::vm::streams::StreamKey;
+use crate::vm::streams::{self, StreamKey};
 
 /// Envoy's tick knows milliseconds, and 0 turns it off.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MILLISECOND: u64 = 1_000_000;
+/// So many cancelled timers may wait in vain before it is looked whether it pays to take them out.
+const MOST_CANCELLED: usize = 64;
 
 /// A timer that has been set, to be told from others and to be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimerId {
-    /// By the clock of [`Timers`].
-    due: Duration,
-    number: u64,
-}
+pub struct TimerId(u64);
 
 /// What happens when a timer fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// The plugin is told.
     Plugin,
-    /// A stream's filter is told. The stream cancels its timers when it goes.
+    /// A stream's filter is told, if the stream still knows of the timer.
     Stream(StreamKey),
     /// The connection with this context is closed, if it is still there.
     Close(u32),
@@ -32,57 +31,79 @@ pub(crate) enum Target {
 /// The timers of one plugin. The tick is off while there are none.
 ///
 /// Envoy gives modules wall time only. A clock that is put back does not delay them; one that is put forward lets
-/// them fire early.
+/// them fire early. All times are nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    waiting: BTreeMap<TimerId, Target>,
-    last_number: u64,
+    /// When each is due, earliest first. Cancelled ones stay until it pays to take them out.
+    waiting: BinaryHeap<Reverse<(u64, TimerId, Target)>>,
+    /// How many of those have been cancelled.
+    cancelled: usize,
+    /// Those of the plugin itself that have not been cancelled.
+    of_plugin: Vec<TimerId>,
+    last: u64,
     /// Until when the tick lets Envoy sleep.
-    armed: Option<Duration>,
+    armed: Option<u64>,
     /// The latest time seen.
-    latest: Duration,
+    latest: u64,
     /// By how much the wall clock has been put back in all.
-    shifted: Duration,
+    shifted: u64,
 }
 
 impl Timers {
-    /// Sets a timer.
+    /// Sets a timer. A stream has to note those that it sets.
     pub(crate) fn set(&mut self, target: Target, delay: Duration) -> Result<TimerId, HostError> {
         let now = self.now()?;
-        self.last_number = self.last_number.wrapping_add(1);
-        let due = now.saturating_add(delay.max(SHORTEST));
-        let timer = TimerId { due, number: self.last_number };
+        let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX).max(MILLISECOND);
+        let due = now.saturating_add(delay);
         if self.armed.is_none_or(|armed| due < armed) {
             self.arm(now, due)?;
         }
-        self.waiting.insert(timer, target);
+        self.last = self.last.wrapping_add(1);
+        let timer = TimerId(self.last);
+        self.waiting.push(Reverse((due, timer, target)));
+        if target == Target::Plugin {
+            self.of_plugin.push(timer);
+        }
         Ok(timer)
     }
 
-    /// Forgets a timer; it need not be there any more. The tick that it might have needed still comes, once.
-    pub(crate) fn cancel(&mut self, timer: TimerId) {
-        self.waiting.remove(&timer);
+    /// A stream has forgotten so many timers that were waiting. The tick that they might have needed still comes, once.
+    pub(crate) fn forgotten(&mut self, timers: usize) {
+        self.cancelled = self.cancelled.saturating_add(timers);
+        if self.cancelled > self.waiting.len() / 2 + MOST_CANCELLED {
+            let of_plugin = &self.of_plugin;
+            self.waiting.retain(|Reverse((_, timer, target))| match target {
+                Target::Plugin => of_plugin.contains(timer),
+                Target::Stream(key) => streams::has_timer(*key, *timer),
+                Target::Close(_) => true,
+            });
+            self.cancelled = 0;
+        }
     }
 
-    /// Envoy's tick has come: takes out what is due.
+    /// Takes a timer of the plugin itself out of those that are to fire; returns whether it was one.
+    pub(crate) fn remove_of_plugin(&mut self, timer: TimerId) -> bool {
+        let before = self.of_plugin.len();
+        self.of_plugin.retain(|other| *other != timer);
+        self.of_plugin.len() != before
+    }
+
+    /// Envoy's tick has come: takes out what is due, cancelled ones included.
     ///
     /// What has been waited for is due whatever the clock says.
     pub(crate) fn take_due(&mut self) -> Vec<(TimerId, Target)> {
         let armed = self.armed.unwrap_or_default();
         let now = self.now().map_or(armed, |now| now.max(armed));
         let mut due = Vec::new();
-        while let Some(first) = self.waiting.first_entry() {
-            if first.key().due > now {
-                break;
-            }
-            due.push(first.remove_entry());
+        while self.waiting.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            due.extend(self.waiting.pop().map(|Reverse((_, timer, target))| (timer, target)));
         }
         due
     }
 
     /// Lets the tick come when the next timer is due, or turns it off.
     pub(crate) fn rearm(&mut self) -> Result<(), HostError> {
-        match self.waiting.first_key_value().map(|(timer, _)| timer.due) {
+        match self.waiting.peek().map(|Reverse((due, ..))| *due) {
             Some(due) if self.armed == Some(due) => Ok(()),
             Some(due) => {
                 let now = self.now()?;
@@ -90,21 +111,22 @@ impl Timers {
             }
             None => {
                 self.armed = None;
+                self.cancelled = 0;
                 host::set_tick_period(0)
             }
         }
     }
 
-    fn arm(&mut self, now: Duration, due: Duration) -> Result<(), HostError> {
-        let milliseconds = due.saturating_sub(now).max(SHORTEST).as_nanos().div_ceil(1_000_000);
+    fn arm(&mut self, now: u64, due: u64) -> Result<(), HostError> {
+        let milliseconds = due.saturating_sub(now).div_ceil(MILLISECOND).max(1);
         host::set_tick_period(u32::try_from(milliseconds).unwrap_or(u32::MAX))?;
         self.armed = Some(due);
         Ok(())
     }
 
     /// A time that does not run backwards.
-    fn now(&mut self) -> Result<Duration, HostError> {
-        let wall = Duration::from_nanos(host::now()?);
+    fn now(&mut self) -> Result<u64, HostError> {
+        let wall = host::now()?;
         let now = wall.saturating_add(self.shifted);
         if now < self.latest {
             self.shifted = self.latest.saturating_sub(wall);

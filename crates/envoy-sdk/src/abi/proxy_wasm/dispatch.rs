@@ -13,10 +13,35 @@ use crate::call_out::GrpcStreamEvent;
 use crate::headers::Headers;
 use crate::network::CloseType;
 use crate::vm::streams::{self, StreamKey};
-use crate::vm::{self, Event, Plugin, StreamKind, call_outs};
+use crate::vm::{self, Event, Plugin, call_outs};
 
 pub(crate) fn install() {
     proxy_wasm::set_root_context(|context| Box::new(Root { plugin: Plugin::new(context) }));
+}
+
+/// How contexts are made for the streams of one kind of extension.
+///
+/// The crate's traits bring code for everything that one could do with such a context; a module contains only that
+/// of the kinds it has extensions of.
+#[derive(Clone, Copy)]
+pub(crate) struct Contexts {
+    kind: ContextType,
+    network: fn(StreamKey) -> Option<Box<dyn StreamContext>>,
+    http: fn(StreamKey) -> Option<Box<dyn HttpContext>>,
+}
+
+impl Contexts {
+    pub(crate) const NETWORK: Self = Self {
+        kind: ContextType::StreamContext,
+        network: |key| Some(Box::new(Stream { key })),
+        http: |_| None,
+    };
+
+    pub(crate) const HTTP: Self = Self {
+        kind: ContextType::HttpContext,
+        network: |_| None,
+        http: |key| Some(Box::new(Stream { key })),
+    };
 }
 
 struct Root {
@@ -87,18 +112,15 @@ impl RootContext for Root {
     }
 
     fn create_stream_context(&self, context: u32) -> Option<Box<dyn StreamContext>> {
-        Some(Box::new(Stream { key: streams::create(&self.plugin, context) }))
+        (self.plugin.contexts()?.network)(streams::create(&self.plugin, context))
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream { key: streams::create(&self.plugin, context) }))
+        (self.plugin.contexts()?.http)(streams::create(&self.plugin, context))
     }
 
     fn get_type(&self) -> Option<ContextType> {
-        Some(match self.plugin.stream_kind() {
-            StreamKind::Network => ContextType::StreamContext,
-            StreamKind::Http => ContextType::HttpContext,
-        })
+        Some(self.plugin.contexts()?.kind)
     }
 }
 

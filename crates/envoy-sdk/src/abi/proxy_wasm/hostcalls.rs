@@ -146,6 +146,71 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> HostResult<(
     check("proxy_set_shared_data", status)
 }
 
+/// Makes a queue of this VM's id, or finds it, and makes this VM the one that is told of what is put into it.
+pub(crate) fn register_shared_queue(name: &str) -> HostResult<u32> {
+    let mut id = 0;
+    // SAFETY: pointer and length describe one live allocation; the host writes one u32.
+    let status = unsafe { imports::proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut id) };
+    check("proxy_register_shared_queue", status)?;
+    Ok(id)
+}
+
+/// Finds a queue that a VM of this id has registered.
+pub(crate) fn resolve_shared_queue(vm_id: &str, name: &str) -> HostResult<Option<u32>> {
+    let mut id = 0;
+    // SAFETY: pointers and lengths describe live allocations; the host writes one u32.
+    let status = unsafe {
+        imports::proxy_resolve_shared_queue(
+            vm_id.as_ptr(),
+            vm_id.len(),
+            name.as_ptr(),
+            name.len(),
+            &raw mut id,
+        )
+    };
+    match check("proxy_resolve_shared_queue", status) {
+        Ok(()) => Ok(Some(id)),
+        Err(error) if error.status == Status::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the oldest message out of a queue; `None` when it is empty.
+pub(crate) fn dequeue_shared_queue(id: u32) -> HostResult<Option<Vec<u8>>> {
+    let value = returned("proxy_dequeue_shared_queue", |data, size| {
+        // SAFETY: the host writes one pointer and one size.
+        unsafe { imports::proxy_dequeue_shared_queue(id, data, size) }
+    });
+    match value {
+        Ok(value) => Ok(Some(value.unwrap_or_default())),
+        Err(error) if error.status == Status::EMPTY => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn enqueue_shared_queue(id: u32, value: &[u8]) -> HostResult<()> {
+    // SAFETY: pointer and length describe one live allocation, which the host only reads.
+    let status = unsafe { imports::proxy_enqueue_shared_queue(id, value.as_ptr(), value.len()) };
+    check("proxy_enqueue_shared_queue", status)
+}
+
+pub(crate) fn call_foreign_function(name: &str, arguments: &[u8]) -> HostResult<Vec<u8>> {
+    let results = returned("proxy_call_foreign_function", |data, size| {
+        // SAFETY: pointers and lengths describe live allocations; the host writes one pointer and one size.
+        unsafe {
+            imports::proxy_call_foreign_function(
+                name.as_ptr(),
+                name.len(),
+                arguments.as_ptr(),
+                arguments.len(),
+                data,
+                size,
+            )
+        }
+    });
+    results.map(Option::unwrap_or_default)
+}
+
 pub(crate) fn continue_stream(stream: StreamKind) -> HostResult<()> {
     // SAFETY: no pointers.
     check("proxy_continue_stream", unsafe { imports::proxy_continue_stream(stream as u32) })

@@ -94,6 +94,24 @@ unsafe extern "C" {
     pub(super) fn proxy_grpc_close(token: u32) -> u32;
     pub(super) fn proxy_grpc_cancel(token: u32) -> u32;
     pub(super) fn proxy_get_status(status: *mut u32, message: *mut *mut u8, message_size: *mut usize) -> u32;
+    pub(super) fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    pub(super) fn proxy_resolve_shared_queue(
+        vm_id: *const u8,
+        vm_id_size: usize,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> u32;
+    pub(super) fn proxy_dequeue_shared_queue(id: u32, value: *mut *mut u8, value_size: *mut usize) -> u32;
+    pub(super) fn proxy_enqueue_shared_queue(id: u32, value: *const u8, value_size: usize) -> u32;
+    pub(super) fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        results: *mut *mut u8,
+        results_size: *mut usize,
+    ) -> u32;
     pub(super) fn proxy_continue_stream(stream: u32) -> u32;
     pub(super) fn proxy_close_stream(stream: u32) -> u32;
     pub(super) fn proxy_set_effective_context(context: u32) -> u32;
