@@ -1,6 +1,7 @@
 //! Windows onto Envoy's buffers.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use crate::abi::host::{self, BufferKind};
@@ -36,8 +37,13 @@ impl<'cx> Buffer<'cx> {
     ///
     /// # Errors
     /// When Envoy refuses the read.
-    pub fn chunks(&self, range: impl RangeBounds<usize>) -> Result<Chunks> {
-        Ok(Chunks { octets: read(self.kind, range, self.len())? })
+    pub fn chunks(&self, range: impl RangeBounds<usize>) -> Result<Chunks<'cx>> {
+        let (start, size) = clip(range, self.len());
+        let lent = match size {
+            0 => host::Lent::default(),
+            size => host::lend_buffer(self.kind, start, size)?,
+        };
+        Ok(Chunks { lent, callback: PhantomData })
     }
 
     /// Takes octets away from the front.
@@ -84,6 +90,14 @@ impl<'cx> Buffer<'cx> {
 
 /// Reads a range of a buffer that has so many octets, clipped to these.
 pub(crate) fn read(kind: BufferKind, range: impl RangeBounds<usize>, len: usize) -> Result<Vec<u8>> {
+    match clip(range, len) {
+        (_, 0) => Ok(Vec::new()),
+        (start, size) => Ok(host::read_buffer(kind, start, size)?),
+    }
+}
+
+/// Where a range begins, and how much of it there is among so many octets.
+fn clip(range: impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     let start = match range.start_bound() {
         Bound::Included(start) => *start,
         Bound::Excluded(before) => before.saturating_add(1),
@@ -94,26 +108,25 @@ pub(crate) fn read(kind: BufferKind, range: impl RangeBounds<usize>, len: usize)
         Bound::Excluded(end) => *end,
         Bound::Unbounded => len,
     };
-    match end.min(len).saturating_sub(start) {
-        0 => Ok(Vec::new()),
-        size => Ok(host::read_buffer(kind, start, size)?),
-    }
+    (start, end.min(len).saturating_sub(start))
 }
 
-/// Octets of a buffer. Under this ABI they come as one owned piece; another ABI may lend many.
+/// Octets of a buffer. Under Proxy-Wasm they come as one owned piece; another ABI may lend many.
 #[derive(Debug)]
-pub struct Chunks {
-    octets: Vec<u8>,
+pub struct Chunks<'cx> {
+    lent: host::Lent,
+    /// What is lent is there during the callback only.
+    callback: PhantomData<&'cx ()>,
 }
 
-impl Chunks {
+impl Chunks<'_> {
     /// The pieces, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(self.octets.as_slice())
+        host::pieces(&self.lent)
     }
 
     /// All of it in one piece.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.octets
+        host::into_bytes(self.lent)
     }
 }

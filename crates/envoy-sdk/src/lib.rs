@@ -59,6 +59,8 @@
 //! - `json` (default): typed configuration from JSON, with errors that name the field.
 //! - `native-host`: Envoy's side of the ABI as a trait, so that a module links and runs in a native test.
 #![deny(unsafe_code)]
+// The test-only ABI does not call everything that Proxy-Wasm does.
+#![cfg_attr(envoy_sdk_abi = "lending", allow(dead_code))]
 #![cfg_attr(
     not(test),
     deny(
@@ -140,11 +142,15 @@ pub use vm::TimerId;
 pub const UNWINDING: bool = cfg!(panic = "unwind");
 
 /// Envoy's side of the ABI, for native tests.
-#[cfg(all(feature = "native-host", not(target_arch = "wasm32")))]
+#[cfg(all(feature = "native-host", not(target_arch = "wasm32"), not(envoy_sdk_abi = "lending")))]
 pub mod native_host {
     pub use crate::abi::proxy_wasm::native::{Answer, Host, Pairs, exports, install_host};
     pub use crate::vm::load;
 }
+
+/// The test-only second ABI's host.
+#[cfg(envoy_sdk_abi = "lending")]
+pub use abi::lending::driver as lending_host;
 
 /// What [`entry_point!`] expands to. Not for anything else.
 #[doc(hidden)]

@@ -92,7 +92,7 @@ impl Stats {
         let common = common.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let table = Table { catalogue, common, bases, series, changes: RefCell::default() };
         for (index, series) in table.series.iter().enumerate() {
-            if series.metric.export == Export::FromStart {
+            if series.metric.export == Export::FromStart || !host::DEFINES_METRICS_LATER {
                 table.define(index).context(format!("define metric {}", series.metric.name))?;
             }
         }

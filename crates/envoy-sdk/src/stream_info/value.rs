@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use prost::Message;
 
 use crate::abi::host;
-use crate::abi::proxy_wasm::pairs;
+use crate::abi::pairs;
 use crate::bytes::ByteString;
 use crate::error::{HostError, Result, Status};
 

@@ -39,7 +39,7 @@ pub fn load(module: fn() -> Module) {
     streams::reset();
     call_outs::reset();
     MODULE.with(|loaded| *loaded.borrow_mut() = module());
-    crate::abi::proxy_wasm::dispatch::install();
+    crate::abi::install();
 }
 
 /// The context that the running callback belongs to.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proxy_wasm::types::Status as CrateStatus;
 
-use super::hostcalls::{HostResult, failed};
+use super::hostcalls::failed;
+use crate::abi::HostResult;
 use crate::call_out::{GrpcRequest, HttpRequest};
 use crate::error::{Error, Result, Status};
 

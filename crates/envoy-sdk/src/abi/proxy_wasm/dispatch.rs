@@ -8,7 +8,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
 use proxy_wasm::types::{Action, ContextType, PeerType};
 
-use super::hostcalls::MapKind;
+use crate::abi::kinds::MapKind;
 use crate::call_out::GrpcStreamEvent;
 use crate::headers::Headers;
 use crate::network::CloseType;

@@ -2,61 +2,30 @@
 
 use std::ptr::null_mut;
 
-use super::{imports, pairs};
+use super::imports;
+use crate::abi::{HostResult, pairs};
 use crate::bytes::ByteString;
 use crate::error::{HostError, Status};
 use crate::headers::HeaderMap;
 use crate::http::LocalReply;
 
 pub(crate) use super::call_outs::{grpc_call, grpc_stream, http_call};
+pub(crate) use crate::abi::kinds::{BufferKind, MapKind, MetricKind, StreamKind};
 
-pub(crate) type HostResult<T> = Result<T, HostError>;
+/// Envoy defines a metric whenever it is asked to.
+pub(crate) const DEFINES_METRICS_LATER: bool = true;
 
-/// Which of Envoy's buffers (`proxy_buffer_type_t`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum BufferKind {
-    HttpRequestBody = 0,
-    HttpResponseBody = 1,
-    Downstream = 2,
-    Upstream = 3,
-    /// The body of the answer to an HTTP call.
-    CallOut = 4,
-    GrpcMessage = 5,
-    VmConfiguration = 6,
-    PluginConfiguration = 7,
+/// Octets of a buffer: a copy, in one piece.
+pub(crate) type Lent = Vec<u8>;
+
+/// The pieces of what [`lend_buffer`] has lent.
+pub(crate) fn pieces(lent: &Lent) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(lent.as_slice())
 }
 
-/// Which of Envoy's maps (`proxy_header_map_type_t`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum MapKind {
-    HttpRequestHeaders = 0,
-    HttpRequestTrailers = 1,
-    HttpResponseHeaders = 2,
-    HttpResponseTrailers = 3,
-    GrpcInitialMetadata = 4,
-    GrpcTrailingMetadata = 5,
-    HttpCallResponseHeaders = 6,
-    HttpCallResponseTrailers = 7,
-}
-
-/// Which side of a stream (`proxy_stream_type_t`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum StreamKind {
-    HttpRequest = 0,
-    HttpResponse = 1,
-    Downstream = 2,
-}
-
-/// What kind of metric (`proxy_metric_type_t`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum MetricKind {
-    Counter = 0,
-    Gauge = 1,
-    Histogram = 2,
+/// All of what [`lend_buffer`] has lent, in one piece.
+pub(crate) fn into_bytes(lent: Lent) -> Vec<u8> {
+    lent
 }
 
 pub(crate) fn log(level: u32, message: &str) -> HostResult<()> {
@@ -94,6 +63,11 @@ pub(crate) fn read_buffer(buffer: BufferKind, start: usize, max: usize) -> HostR
     })
     .map(Option::unwrap_or_default)
     .or_else(|error| if error.status == Status::NOT_FOUND { Ok(Vec::new()) } else { Err(error) })
+}
+
+/// As [`read_buffer`], for who can do with pieces.
+pub(crate) fn lend_buffer(buffer: BufferKind, start: usize, max: usize) -> HostResult<Lent> {
+    read_buffer(buffer, start, max)
 }
 
 /// Replaces `size` octets from `start` on by `data`.

@@ -10,4 +10,3 @@ pub(crate) mod hostcalls;
 mod imports;
 #[cfg(all(feature = "native-host", not(target_arch = "wasm32")))]
 pub(crate) mod native;
-pub(crate) mod pairs;
