@@ -5,18 +5,11 @@ mod support;
 use std::time::Duration;
 
 use envoy_sdk_test::{ClosedBy, Connection, FakeEnvoy, LogLevel};
+use support::failure::WAYS;
 use support::{failing, module};
 
 const ERRORS: &str = "envoy_sdk_errors_total";
 const PANICS: &str = "envoy_sdk_panics_total";
-const WAYS: [(&str, &str); 5] = [
-    ("error", ERRORS),
-    ("bad_error", ERRORS),
-    ("panic", PANICS),
-    ("formatted_panic", PANICS),
-    ("bad_panic", PANICS),
-];
-
 fn envoy(configuration: &str) -> FakeEnvoy {
     FakeEnvoy::new(module).configure(configuration).expect("configured")
 }
@@ -188,7 +181,7 @@ fn a_panic_names_its_place_and_only_a_message_from_the_source() {
         live(&mut envoy.connect());
         let [line] = &envoy.messages(LogLevel::Error)[..] else { panic!("one line: {:#?}", envoy.log()) };
         assert!(line.starts_with("saboteur on_downstream_data panicked in context 2 at "), "{line}");
-        assert!(line.contains("support/mod.rs:") && line.ends_with(message), "{line}");
+        assert!(line.contains("support/failure.rs:") && line.ends_with(message), "{line}");
         assert!(!line.contains("secret"), "{line}");
     }
 }

@@ -1,11 +1,15 @@
 //! An extension that fails where and how its configuration says.
 
+pub(crate) mod failure;
+
 use std::rc::Rc;
 
 use envoy_sdk::{
-    CloseType, ConfigureContext, Error, ErrorPolicy, FilterStatus, Module, NetworkContext, NetworkFilter,
+    CloseType, ConfigureContext, ErrorPolicy, FilterStatus, Module, NetworkContext, NetworkFilter,
     NetworkFilterFactory, Result,
 };
+
+use failure::{How, panic_instead_of};
 
 /// Where and how to fail.
 #[derive(Clone, Default, serde::Deserialize)]
@@ -17,20 +21,6 @@ pub(crate) struct Config {
     /// Only a connection whose client says this word fails; for the data callbacks.
     on: Option<String>,
     policy: Policy,
-}
-
-#[derive(Clone, Copy, Default, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum How {
-    #[default]
-    Error,
-    /// An error whose message cannot be had.
-    BadError,
-    Panic,
-    /// A panic with a message that was put together at run time.
-    FormattedPanic,
-    /// A panic whose value panics when it is dropped, with another of its kind.
-    BadPanic,
 }
 
 #[derive(Clone, Copy, Default, serde::Deserialize)]
@@ -65,13 +55,7 @@ impl Config {
         if self.r#in != callback {
             return Ok(());
         }
-        match self.how {
-            How::Error => Err(Error::new("sabotage")),
-            How::BadError => Err(BadError.into()),
-            How::Panic => panic!("sabotage"),
-            How::FormattedPanic => panic!("sabotage of {}", String::from("a secret")),
-            How::BadPanic => std::panic::panic_any(BadPayload),
-        }
+        self.how.fail()
     }
 }
 
@@ -148,31 +132,3 @@ impl Drop for Filter {
         panic_instead_of(self.config.fail_in("drop"));
     }
 }
-
-/// A destructor can fail in one way only; and not while another panic is on its way.
-fn panic_instead_of(result: Result<()>) {
-    if let Err(error) = result
-        && !std::thread::panicking()
-    {
-        panic!("{error}");
-    }
-}
-
-struct BadPayload;
-
-impl Drop for BadPayload {
-    fn drop(&mut self) {
-        std::panic::panic_any(BadPayload);
-    }
-}
-
-#[derive(Debug)]
-struct BadError;
-
-impl std::fmt::Display for BadError {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("no message");
-    }
-}
-
-impl std::error::Error for BadError {}
