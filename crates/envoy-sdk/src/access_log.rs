@@ -19,6 +19,47 @@ use crate::vm::{AnyExtension, Event, TimerId};
 /// configures the plugin, once per worker.
 ///
 /// An error or a panic is counted and logged; the logger stays.
+///
+/// ```
+/// use envoy_sdk::metrics::{Level, Recorder as _, catalogue};
+/// use envoy_sdk::{AccessLogContext, AccessLogger, ConfigureContext, Module, Result, Stats};
+/// use envoy_sdk_test::{FakeEnvoy, HttpLogEntry, HttpRequest, HttpResponse};
+///
+/// catalogue! {
+///     /// What the ledger counts.
+///     static LEDGER: "ledger" {
+///         /// Requests that the server could not answer.
+///         counter FAILED: () = "failed_total", Summary, FromStart;
+///     }
+/// }
+///
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// struct Ledger {
+///     stats: Stats,
+/// }
+///
+/// impl AccessLogger for Ledger {
+///     const NAME: &'static str = "ledger";
+///     type Config = Config;
+///
+///     fn configure(_config: Config, cx: &mut ConfigureContext<'_>) -> Result<Self> {
+///         Ok(Self { stats: cx.stats(&LEDGER, &[], Level::Summary)? })
+///     }
+///
+///     fn on_log(&mut self, cx: &mut AccessLogContext<'_>) -> Result<()> {
+///         if cx.stream_info().response().code()?.is_some_and(|code| code >= 500) {
+///             self.stats.add(&FAILED, (), 1);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut envoy = FakeEnvoy::new(|| Module::new().access_logger::<Ledger>()).configure("{}")?;
+/// envoy.log_http(HttpLogEntry::new(HttpRequest::get("/"), HttpResponse::new(503)));
+/// assert_eq!(envoy.stats().total("ledger_failed_total", &[]), 1);
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait AccessLogger: Sized + 'static {
     /// The extension's name: its plugins' `root_id` and the label `extension` of the SDK's metrics.
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -103,6 +144,16 @@ pub trait AccessLogger: Sized + 'static {
 
 /// What is to be logged. What every callback can do besides is in [`CallbackContext`]; what is known about the
 /// request or connection in [`CallbackContext::stream_info`].
+///
+/// ```
+/// use envoy_sdk::{AccessLogContext, Result};
+///
+/// fn line(cx: &AccessLogContext<'_>) -> Result<String> {
+///     let (path, status) = (cx.request_headers().get(":path")?, cx.response_headers().get(":status")?);
+///     let client = cx.stream_info().source().address()?;
+///     Ok(format!("{client:?} {path:?} {status:?}"))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AccessLogContext<'a> {
     callback: CallbackContext<'a>,

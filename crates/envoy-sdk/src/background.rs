@@ -15,8 +15,43 @@ use crate::vm::{AnyExtension, Event, TimerId};
 /// Works in the background (Envoy's bootstrap extension `envoy.bootstrap.wasm`): with `singleton: true` once per
 /// Envoy, on its main thread, otherwise once per worker.
 ///
-/// [`ConfigureContext::set_timer`] starts it, [`CallbackContext::set_timer`] keeps it going. An error or a panic is
-/// counted and logged; the service stays, and what it has started goes on.
+/// [`CallbackContext::set_timer`] starts it in `configure`, and keeps it going. An error or a panic is counted and
+/// logged; the service stays, and what it has started goes on.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use envoy_sdk::{BackgroundService, CallbackContext, ConfigureContext, Module, Result, TimerId};
+/// use envoy_sdk_test::FakeEnvoy;
+///
+/// const TURN: Duration = Duration::from_secs(10);
+///
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// /// Keeps a number in shared data going.
+/// struct Heart(u64);
+///
+/// impl BackgroundService for Heart {
+///     const NAME: &'static str = "heart";
+///     type Config = Config;
+///
+///     fn configure(_config: Config, cx: &mut ConfigureContext<'_>) -> Result<Self> {
+///         cx.set_timer(TURN)?;
+///         Ok(Self(0))
+///     }
+///
+///     fn on_timer(&mut self, cx: &mut CallbackContext<'_>, _timer: TimerId) -> Result<()> {
+///         cx.set_timer(TURN)?;
+///         self.0 += 1;
+///         cx.shared_data().set("beats", &self.0.to_le_bytes())
+///     }
+/// }
+///
+/// let mut envoy = FakeEnvoy::new(|| Module::new().background_service::<Heart>()).configure("{}")?;
+/// envoy.advance(Duration::from_secs(60));
+/// assert_eq!(envoy.shared_data("beats"), Some(6_u64.to_le_bytes().to_vec()));
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait BackgroundService: Sized + 'static {
     /// The extension's name: its plugins' `root_id` and the label `extension` of the SDK's metrics.
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.

@@ -11,6 +11,15 @@ use crate::vm;
 use common_metrics::Label as _;
 
 /// What happens to a connection whose network filter returns an error or panics.
+///
+/// ```
+/// use envoy_sdk::ErrorPolicy;
+///
+/// assert_eq!(ErrorPolicy::default(), ErrorPolicy::Close);
+/// ```
+///
+/// [`NetworkFilterFactory::error_policy`](crate::NetworkFilterFactory::error_policy) says which; HTTP filters have no choice
+/// (see [the guide](crate::guides::handle_errors)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorPolicy {
     /// The connection is closed. What a filter that decides about traffic needs.

@@ -11,6 +11,40 @@ use crate::error::Result;
 ///
 /// Ranges are clipped to what there is. In a Wasm module each read is one host call and one allocation of
 /// just that size: read what you need, once.
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, Result};
+///
+/// /// Puts a line in front of the first data, and takes the client's own first octet away.
+/// fn edit(cx: &NetworkContext<'_>) -> Result<()> {
+///     let buffer = cx.buffer();
+///     let before = buffer.len();
+///     let first = buffer.chunks(..1)?.into_bytes();
+///     buffer.drain(first.len())?;
+///     buffer.prepend(b"HELLO\r\n")?;
+///     assert_eq!(buffer.len(), before + 6);
+///     Ok(())
+/// }
+/// # use envoy_sdk::{ConfigureContext, FilterStatus, Module, NetworkFilter, NetworkFilterFactory};
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Edit;
+/// # impl NetworkFilter for Edit {
+/// #     fn on_downstream_data(&mut self, cx: &mut NetworkContext<'_>, _: bool) -> Result<FilterStatus> {
+/// #         edit(cx).map(|()| FilterStatus::Continue)
+/// #     }
+/// # }
+/// # impl NetworkFilterFactory for Edit {
+/// #     const NAME: &'static str = "edit";
+/// #     type Config = Config;
+/// #     type Filter = Edit;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// #     fn new_filter(&self, _: &mut NetworkContext<'_>) -> Result<Self> { Ok(Self) }
+/// # }
+/// # let mut envoy = envoy_sdk_test::FakeEnvoy::new(|| Module::new().network_filter::<Edit>()).configure("{}")?;
+/// # assert_eq!(envoy.connect().client_sends("xyz").received, b"HELLO\r\nyz");
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 #[derive(Debug)]
 pub struct Buffer<'cx> {
     kind: BufferKind,
@@ -112,6 +146,16 @@ fn clip(range: impl RangeBounds<usize>, len: usize) -> (usize, usize) {
 }
 
 /// Octets of a buffer. Under Proxy-Wasm they come as one owned piece; another ABI may lend many.
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, Result};
+///
+/// /// Counts line ends without putting the pieces together.
+/// fn lines(cx: &NetworkContext<'_>) -> Result<usize> {
+///     let chunks = cx.buffer().chunks(..)?;
+///     Ok(chunks.iter().flatten().filter(|octet| **octet == b'\n').count())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Chunks<'cx> {
     lent: host::Lent,

@@ -5,6 +5,14 @@ use std::fmt;
 
 /// Octets that are usually text: a header's value, a property. Prints with everything but printable ASCII
 /// escaped, so that a value cannot break out of a log line.
+///
+/// ```
+/// use envoy_sdk::ByteStr;
+///
+/// let value = ByteStr::from(&b"caf\xc3\xa9\r\n"[..]);
+/// assert_eq!(value.to_str(), Some("café\r\n"));
+/// assert_eq!(value.to_string(), r"caf\xc3\xa9\r\n");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteStr<'a>(&'a [u8]);
 
@@ -44,6 +52,13 @@ impl fmt::Debug for ByteStr<'_> {
 }
 
 /// An owned [`ByteStr`].
+///
+/// ```
+/// use envoy_sdk::ByteString;
+///
+/// let value = ByteString::from(vec![b'x', 0xff]);
+/// assert_eq!((value.to_str(), value.as_bytes()), (None, &b"x\xff"[..]));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteString(Vec<u8>);
 

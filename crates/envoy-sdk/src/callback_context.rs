@@ -22,6 +22,20 @@ use common_metrics::{Catalogue, Level};
 ///
 /// Timers and call-outs belong to whoever starts them: those of a stream are answered by its filter and end with
 /// the stream, those of a plugin are answered by its factory, access logger or service.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use envoy_sdk::{CallbackContext, HttpRequest, Result};
+///
+/// /// What any callback can do, written once for all of them.
+/// fn report(cx: &CallbackContext<'_>, what: &str) -> Result<()> {
+///     let report = HttpRequest::post("reports.example", "/").body(format!("{:?} {what}", cx.now()?));
+///     cx.http_call("reports", &report, Duration::from_secs(1))?;
+///     cx.set_timer(Duration::from_secs(60))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct CallbackContext<'a> {
     plugin: &'a Rc<Plugin>,
@@ -66,8 +80,8 @@ impl<'a> CallbackContext<'a> {
         Ok(now)
     }
 
-    /// The metrics of a catalogue, for labels that are only known with a stream: define them once and
-    /// keep them. See [`ConfigureContext::stats`](crate::ConfigureContext::stats).
+    /// The metrics of a catalogue, ready to count; `common` are the labels that each of its series carries. Made in
+    /// `configure`, or with a stream where labels are only known then: made once, and kept.
     ///
     /// # Errors
     /// When a label value has a form that a stat name cannot carry, or Envoy refuses to define a metric.

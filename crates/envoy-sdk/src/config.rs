@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 const MOST_IGNORED: usize = 64;
 
 /// A field that this version does not know and that the configuration allowed to be ignored.
+///
+/// See [the guide](crate::guides::configure#an-old-module-and-a-new-configuration).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     /// What was ignored, and what is known in its place.

@@ -9,6 +9,22 @@ use crate::vm::Plugin;
 
 /// The context of `configure`, for every kind of extension. What every callback can do besides is in
 /// [`CallbackContext`]: timers and call-outs that begin here are answered by what is being configured.
+///
+/// ```
+/// use envoy_sdk::{ConfigureContext, Result};
+///
+/// #[derive(serde::Deserialize)]
+/// struct OfTheVm {
+///     region: String,
+/// }
+///
+/// /// In `configure`: what all plugins of this VM have in common.
+/// fn region(cx: &ConfigureContext<'_>) -> Result<String> {
+///     let (vm, _) = envoy_sdk::from_json::<OfTheVm>(cx.vm_configuration())?;
+///     log::info!("{} ({}) runs in {}", cx.plugin_name(), cx.root_id(), vm.region);
+///     Ok(vm.region)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ConfigureContext<'a> {
     callback: CallbackContext<'a>,

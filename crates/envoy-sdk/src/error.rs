@@ -88,7 +88,7 @@ impl fmt::Display for Message {
 
 impl StdError for Message {}
 
-/// Says what was being done when something failed.
+/// Says what was being done when something failed. See [`Error`].
 pub trait Context<T> {
     /// Puts `context` in front of the error.
     ///
@@ -108,6 +108,19 @@ impl<T, E: Into<Error>> Context<T> for std::result::Result<T, E> {
 }
 
 /// Envoy refused a host call.
+///
+/// ```
+/// use envoy_sdk::{Error, HostError, Status};
+///
+/// /// Whether Envoy has refused because the stream is no more.
+/// fn is_gone(error: &Error) -> bool {
+///     error.downcast_ref::<HostError>().is_some_and(|error| error.status == Status::BAD_ARGUMENT)
+/// }
+///
+/// let refusal = HostError { call: "proxy_close_stream", status: Status::BAD_ARGUMENT, context: Some(7) };
+/// assert_eq!(refusal.to_string(), "proxy_close_stream answered BadArgument (2) in context 7");
+/// assert!(is_gone(&refusal.into()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostError {
     /// The host's function, in the ABI's own words.
@@ -131,6 +144,13 @@ impl fmt::Display for HostError {
 impl StdError for HostError {}
 
 /// The answer of a host call (Proxy-Wasm 0.2.1, `proxy_status_t`).
+///
+/// ```
+/// use envoy_sdk::Status;
+///
+/// assert_eq!(Status::from_code(12), Status::UNIMPLEMENTED);
+/// assert_eq!(Status::UNIMPLEMENTED.to_string(), "Unimplemented (12)");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Status(u32);
 

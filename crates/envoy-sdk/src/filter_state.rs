@@ -10,6 +10,8 @@ use crate::foreign_function;
 use crate::stream_info::value;
 
 /// How long filter state stays (`StreamInfo::FilterState::LifeSpan`).
+///
+/// See [`FilterStateDeclaration`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LifeSpan {
     /// With the chain of filters that set it: one request of an HTTP connection, or a TCP connection.
@@ -33,6 +35,8 @@ impl LifeSpan {
 }
 
 /// What the octets of a value are, for whoever reads them with an expression or an access log.
+///
+/// See [`FilterStateDeclaration`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FilterStateType {
@@ -128,6 +132,20 @@ impl FilterStateDeclaration {
 /// An extension's own values are kept under `wasm.<key>`: an access log prints one with
 /// `%FILTER_STATE(wasm.<key>:PLAIN)%`, as it is, and other Wasm extensions on the stream read and write it too. Objects
 /// of Envoy's own extensions, such as `envoy.tcp_proxy.cluster`, are made from a text by the extension that knows them.
+///
+/// ```
+/// use envoy_sdk::{LifeSpan, NetworkContext, Result};
+///
+/// /// In `on_new_connection`: chooses the cluster that `tcp_proxy` connects to.
+/// fn choose(cx: &NetworkContext<'_>) -> Result<()> {
+///     let state = cx.filter_state();
+///     let cluster = match state.get("tenant")? {
+///         Some(tenant) if tenant.as_bytes() == b"acme" => "mail-acme",
+///         _ => "mail",
+///     };
+///     state.set_object("envoy.tcp_proxy.cluster", cluster, LifeSpan::Connection)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FilterState;

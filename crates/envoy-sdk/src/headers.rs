@@ -11,6 +11,15 @@ use crate::error::Result;
 ///
 /// Names do not depend on case; Envoy gives them in lower case. One value costs one host call; who needs many takes
 /// a [`snapshot`](Self::snapshot).
+///
+/// ```
+/// use envoy_sdk::{AccessLogContext, Result};
+///
+/// /// How many cookies a response has set: duplicates are only told apart in a snapshot.
+/// fn cookies(cx: &AccessLogContext<'_>) -> Result<usize> {
+///     Ok(cx.response_headers().snapshot()?.get_all("set-cookie").count())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Headers<'cx> {
     map: MapKind,
@@ -22,7 +31,8 @@ impl Headers<'_> {
         Self { map, callback: PhantomData }
     }
 
-    /// The value of a header; of several with this name all of them, separated by `,`. `None` when there is none.
+    /// The value of a header; of several with this name all of them, separated by `,`. `None` when there is none,
+    /// or no such map: trailers that have not come.
     ///
     /// # Errors
     /// When Envoy refuses the call.
@@ -40,6 +50,16 @@ impl Headers<'_> {
 }
 
 /// Envoy's own map of headers or trailers, to be changed where it stands. Reads as [`Headers`].
+///
+/// ```
+/// use envoy_sdk::{HttpContext, Result};
+///
+/// /// In `on_request_headers`: says who has checked the request, and that nobody else did.
+/// fn stamp(cx: &HttpContext<'_>) -> Result<()> {
+///     cx.request_headers().set("x-checked-by", "envoy")?;
+///     cx.request_headers().append("via", "gate")
+/// }
+/// ```
 #[derive(Debug)]
 pub struct HeadersMut<'cx>(Headers<'cx>);
 

@@ -1,59 +1,112 @@
 //! The way to write Envoy extensions in Rust.
 //!
-//! The words are Envoy's: a [`NetworkFilter`] is made by a [`NetworkFilterFactory`], sees
-//! `on_new_connection`, `on_downstream_data`, `on_upstream_data` and how the connection ends, answers with a
-//! [`FilterStatus`], and counts with [`Stats`]. Everything returns a [`Result`]; an author handles nothing,
-//! and an error or a panic costs at most the connection that it happened in (see [`ErrorPolicy`]).
+//! The words are Envoy's, and everything returns a [`Result`]: an author handles nothing, and an error or a panic costs at most
+//! the connection or request that it happened in (see [the boundary](guides::handle_errors)).
 //!
 //! ```
-//! use envoy_sdk::{
-//!     ConfigureContext, FilterStatus, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result,
-//! };
+//! use envoy_sdk::{ConfigureContext, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, Module, Result};
 //!
-//! #[derive(serde::Deserialize)]
+//! #[derive(Clone, serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
-//! struct Config {
-//!     greeting: String,
+//! struct Greeting {
+//!     text: String,
 //! }
 //!
-//! struct HelloFactory {
-//!     config: Config,
-//! }
+//! impl HttpFilterFactory for Greeting {
+//!     const NAME: &'static str = "greeting";
+//!     type Config = Self;
+//!     type Filter = Self;
 //!
-//! impl NetworkFilterFactory for HelloFactory {
-//!     const NAME: &'static str = "hello";
-//!     type Config = Config;
-//!     type Filter = Hello;
-//!
-//!     fn configure(config: Config, _cx: &mut ConfigureContext<'_>) -> Result<Self> {
-//!         Ok(Self { config })
+//!     fn configure(config: Self, _cx: &mut ConfigureContext<'_>) -> Result<Self> {
+//!         Ok(config)
 //!     }
 //!
-//!     fn new_filter(&self, _cx: &mut NetworkContext<'_>) -> Result<Hello> {
-//!         Ok(Hello { greeting: self.config.greeting.clone() })
+//!     fn new_filter(&self, _cx: &mut HttpContext<'_>) -> Result<Self> {
+//!         Ok(self.clone())
 //!     }
 //! }
 //!
-//! struct Hello {
-//!     greeting: String,
-//! }
-//!
-//! impl NetworkFilter for Hello {
-//!     fn on_upstream_data(&mut self, cx: &mut NetworkContext<'_>, _end_stream: bool) -> Result<FilterStatus> {
-//!         log::debug!("{}: {} octets for the client", self.greeting, cx.buffer().len());
-//!         Ok(FilterStatus::Continue)
+//! impl HttpFilter for Greeting {
+//!     fn on_response_headers(&mut self, cx: &mut HttpContext<'_>, _end_stream: bool) -> Result<FilterHeadersStatus> {
+//!         cx.response_headers().set("x-greeting", &self.text)?;
+//!         Ok(FilterHeadersStatus::Continue)
 //!     }
 //! }
 //!
 //! pub fn module() -> Module {
-//!     Module::new().network_filter::<HelloFactory>()
+//!     Module::new().http_filter::<Greeting>()
 //! }
 //! envoy_sdk::entry_point!(module);
 //! ```
 //!
+//! And its test, which needs no Envoy (crate `envoy-sdk-test`):
+//!
+//! ```
+//! # use envoy_sdk::{ConfigureContext, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, Module, Result};
+//! # #[derive(Clone, serde::Deserialize)]
+//! # struct Greeting {
+//! #     text: String,
+//! # }
+//! # impl HttpFilterFactory for Greeting {
+//! #     const NAME: &'static str = "greeting";
+//! #     type Config = Self;
+//! #     type Filter = Self;
+//! #     fn configure(config: Self, _cx: &mut ConfigureContext<'_>) -> Result<Self> { Ok(config) }
+//! #     fn new_filter(&self, _cx: &mut HttpContext<'_>) -> Result<Self> { Ok(self.clone()) }
+//! # }
+//! # impl HttpFilter for Greeting {
+//! #     fn on_response_headers(&mut self, cx: &mut HttpContext<'_>, _end: bool) -> Result<FilterHeadersStatus> {
+//! #         cx.response_headers().set("x-greeting", &self.text)?;
+//! #         Ok(FilterHeadersStatus::Continue)
+//! #     }
+//! # }
+//! # fn module() -> Module {
+//! #     Module::new().http_filter::<Greeting>()
+//! # }
+//! use envoy_sdk_test::{FakeEnvoy, HttpRequest, HttpResponse};
+//!
+//! let mut envoy = FakeEnvoy::new(module).configure(r#"{"text": "hello"}"#)?;
+//! let mut exchange = envoy.http_request(HttpRequest::get("/"));
+//! exchange.server_replies(HttpResponse::new(204));
+//! assert_eq!(exchange.received_by_client().header("x-greeting").as_deref(), Some("hello"));
+//! # Ok::<(), envoy_sdk_test::Refused>(())
+//! ```
+//!
+//! # Kinds of extension
+//!
+//! | | made by | sees |
+//! |---|---|---|
+//! | [`HttpFilter`] | [`HttpFilterFactory`] | requests and responses: headers, bodies, trailers |
+//! | [`NetworkFilter`] | [`NetworkFilterFactory`] | the octets of a connection, both ways |
+//! | [`AccessLogger`] | itself | each request or connection when it is over |
+//! | [`BackgroundService`] | itself | no traffic: it has timers, queues and calls of its own |
+//!
+//! A [`Module`] holds as many of them as one likes. Each callback gets a context: [`HttpContext`], [`NetworkContext`],
+//! [`AccessLogContext`], or in callbacks of a plugin itself a [`CallbackContext`]; what that one can do, they all can.
+//!
+//! # What an extension can do
+//!
+//! | | |
+//! |---|---|
+//! | take a configuration | [`ConfigureContext`]; [how to](guides::configure) |
+//! | read and change what passes | [`Buffer`], [`HeadersMut`], [`HeaderMap`] |
+//! | answer by itself, close, reset | [`LocalReply`], [`NetworkContext::close_after_flush`], [`HttpContext::reset_stream`] |
+//! | hold something back, and let it go on | [`NetworkContext::continue_reading`], [`HttpContext::continue_request`] |
+//! | count | [`Stats`] and [`metrics`]; [how to](guides::share_statistics) |
+//! | know the connection, the request, the server | [`StreamInfo`] |
+//! | leave something for others and for access logs | [`FilterState`], [`FilterStateDeclaration`] |
+//! | ask others | [`HttpRequest`], [`GrpcRequest`]; [how to](guides::call_out) |
+//! | wait | [`CallbackContext::set_timer`] |
+//! | share between workers | [`SharedData`], [`SharedQueue`] |
+//! | log | the crate `log`, [`RateLimit`]; [how to](guides::log_safely) |
+//! | fail | [`Error`], [`HostError`], [`ErrorPolicy`]; [how to](guides::handle_errors) |
+//! | be tested | `envoy-sdk-test`; [how to](guides::test) |
+//!
+//! Who comes from elsewhere finds each of their words in [`guides::from_cpp`] or [`guides::from_proxy_wasm`].
+//!
 //! # Layout
-//! Only `abi` knows an ABI, and only there is `unsafe` allowed. [`Module`] lists what a `.wasm` contains;
-//! the boundary catches what goes wrong; everything else is what an extension sees.
+//! Only `abi` knows an ABI, and only there is `unsafe` allowed. The boundary catches what goes wrong; everything else is what
+//! an extension sees.
 //!
 //! # Features
 //! - `json` (default): typed configuration from JSON, with errors that name the field.

@@ -12,6 +12,33 @@ use crate::vm::AnyExtension;
 
 /// The extensions of one module. Which of them a plugin gets is chosen by its `root_id`; a module with a
 /// single extension gives that one to every plugin.
+///
+/// ```
+/// use envoy_sdk::Module;
+/// # use envoy_sdk::{AccessLogContext, AccessLogger, BackgroundService, ConfigureContext, Result};
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Journal;
+/// # impl AccessLogger for Journal {
+/// #     const NAME: &'static str = "journal";
+/// #     type Config = Config;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// #     fn on_log(&mut self, _: &mut AccessLogContext<'_>) -> Result<()> { Ok(()) }
+/// # }
+/// # struct Keeper;
+/// # impl BackgroundService for Keeper {
+/// #     const NAME: &'static str = "keeper";
+/// #     type Config = Config;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// # }
+///
+/// pub fn module() -> Module {
+///     Module::new().version(env!("CARGO_PKG_VERSION")).access_logger::<Journal>().background_service::<Keeper>()
+/// }
+/// envoy_sdk::entry_point!(module);
+///
+/// assert_eq!(module().extensions().collect::<Vec<_>>(), ["journal", "keeper"]);
+/// ```
 #[derive(Clone, Default)]
 pub struct Module {
     pub(crate) version: &'static str,

@@ -4,6 +4,16 @@ use std::cell::Cell;
 use std::time::SystemTime;
 
 /// A token bucket on wall time: `burst` at once, then `per_second`.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use envoy_sdk::RateLimit;
+///
+/// let (limit, now) = (RateLimit::new(1, 2), SystemTime::now());
+/// assert_eq!([limit.allow(now), limit.allow(now), limit.allow(now)], [true, true, false]);
+/// assert!(limit.allow(now + Duration::from_secs(1)));
+/// ```
 #[derive(Debug)]
 pub struct RateLimit {
     per_second: f64,

@@ -4,10 +4,31 @@ use crate::abi::host;
 use crate::error::{Result, Status};
 
 /// The version of a shared value, to change it only if nobody else has.
+///
+/// See [`SharedData`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cas(u32);
 
 /// Envoy's shared data: a map from text to octets that all workers see. Values stay until Envoy ends.
+///
+/// ```
+/// use envoy_sdk::{CallbackContext, Result};
+///
+/// /// Counts across all workers: whoever was slower tries again.
+/// fn count(cx: &CallbackContext<'_>) -> Result<u64> {
+///     let data = cx.shared_data();
+///     loop {
+///         let Some((value, version)) = data.get("count")? else {
+///             data.set("count", &1_u64.to_le_bytes())?;
+///             return Ok(1);
+///         };
+///         let next = value.try_into().map_or(0, u64::from_le_bytes) + 1;
+///         if data.replace("count", &next.to_le_bytes(), version)? {
+///             return Ok(next);
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SharedData;

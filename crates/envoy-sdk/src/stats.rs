@@ -26,6 +26,27 @@ const INACTIVE: usize = usize::MAX;
 /// Cheap to clone: all clones count into the same table. Counts are collected during a callback and given to
 /// Envoy at its end, so that ten increments of one counter are one host call. A metric above the configured
 /// level costs one comparison.
+///
+/// ```
+/// use envoy_sdk::metrics::{Level, Recorder as _, catalogue};
+/// use envoy_sdk::{ConfigureContext, Result, Stats};
+///
+/// catalogue! {
+///     /// What the gate counts.
+///     static GATE: "gate" {
+///         /// Requests refused.
+///         counter REFUSED: () = "refused_total", Summary, FromStart;
+///     }
+/// }
+///
+/// fn configure(cx: &ConfigureContext<'_>) -> Result<Stats> {
+///     let mut stats = cx.stats(&GATE, &[("stat_prefix", "mail")], Level::Summary)?;
+///     stats.add(&REFUSED, (), 1); // gate_refused_total{stat_prefix="mail"}
+///     Ok(stats)
+/// }
+/// ```
+///
+/// [The guide](crate::guides::share_statistics) has the whole way to Prometheus.
 #[derive(Clone, Debug)]
 pub struct Stats {
     table: Rc<Table>,

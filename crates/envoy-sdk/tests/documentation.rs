@@ -16,7 +16,7 @@ fn every_public_type_shows_how_it_is_used() {
         let source = fs::read_to_string(&path).expect("a source file");
         for (name, document) in public_types(&source) {
             seen += 1;
-            if !document.contains("```") && !document.contains("](") && !document.contains("See [") {
+            if !document.contains("```") && !document.contains(" See [") {
                 bare.push(format!("{}: {name}", path.strip_prefix(package()).unwrap_or(&path).display()));
             }
         }
@@ -37,7 +37,8 @@ fn public_types(source: &str) -> Vec<(&str, String)> {
         } else {
             let kinds = ["pub struct ", "pub enum ", "pub trait "];
             if let Some(name) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) {
-                let end = name.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(name.len());
+                let end =
+                    name.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(name.len());
                 found.push((&name[..end], std::mem::take(&mut document)));
             }
             document.clear();
@@ -47,7 +48,8 @@ fn public_types(source: &str) -> Vec<(&str, String)> {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
+    let entries =
+        fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
     let mut found = Vec::new();
     for path in entries {
         if INTERNAL.iter().any(|internal| path.ends_with(internal)) {

@@ -54,15 +54,18 @@ fn the_guide_from_proxy_wasm_is_complete_and_invents_nothing() {
     assert!(missing.is_empty() && invented.is_empty(), "missing: {missing:#?}\nno such thing: {invented:#?}");
 }
 
+/// A guide defines its links to other guides for readers of the file, and `mod.rs` for readers of the documentation.
 #[test]
 fn every_guide_that_is_linked_to_is_there() {
+    let modules = read("mod.rs");
     let mut links = 0;
     for guide in fs::read_dir(folder()).expect("the guides") {
         let guide = guide.expect("a guide").path();
         let text = fs::read_to_string(&guide).expect("readable");
         let definitions = text.lines().filter(|line| line.starts_with('['));
-        for (_, target) in definitions.filter_map(|line| line.split_once("]: ")) {
+        for (label, target) in definitions.filter_map(|line| line.split_once("]: ")) {
             assert!(folder().join(target).exists(), "{}: nothing is at {target}", guide.display());
+            assert!(modules.contains(&format!("{label}]: ")), "mod.rs does not define {label}]");
             links += 1;
         }
     }
@@ -118,8 +121,9 @@ fn sections(text: &str) -> Vec<Section> {
             in_block = !in_block;
             in_rust = in_block && info == "rust";
         } else if in_rust {
-            // Hidden lines are compiled too.
-            section.code += line.strip_prefix("# ").unwrap_or(line);
+            // Hidden lines are compiled too; comments are not.
+            let line = line.strip_prefix("# ").unwrap_or(line);
+            section.code += line.split("//").next().unwrap_or_default();
             section.code.push('\n');
         } else if in_block {
         } else if let Some(heading) = line.strip_prefix("## ") {

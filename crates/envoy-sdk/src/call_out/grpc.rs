@@ -11,10 +11,14 @@ use crate::error::Result;
 use crate::headers::{HeaderMap, Headers};
 
 /// A gRPC call that has been made, to know its answer by.
+///
+/// See [`CallbackContext::grpc_call`](crate::CallbackContext::grpc_call).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrpcCallId(u32);
 
 /// A gRPC stream that has been opened.
+///
+/// See [`CallbackContext::open_grpc_stream`](crate::CallbackContext::open_grpc_stream).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrpcStreamId(u32);
 
@@ -39,6 +43,14 @@ impl GrpcStreamId {
 }
 
 /// Which method is called, and with which metadata.
+///
+/// ```
+/// use envoy_sdk::GrpcRequest;
+///
+/// let method = GrpcRequest::new("helloworld.Greeter", "SayHello")
+///     .metadata("x-tenant", "acme")
+///     .metadata("trace-bin", [0x12, 0xff]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcRequest<'a> {
     pub(crate) service: &'a str,
@@ -61,6 +73,18 @@ impl<'a> GrpcRequest<'a> {
 }
 
 /// A message that has come. It is there during the callback only.
+///
+/// ```
+/// use envoy_sdk::{GrpcMessage, Result};
+///
+/// /// The first field of a message, when it is a number below 128.
+/// fn number(message: &GrpcMessage<'_>) -> Result<Option<u8>> {
+///     Ok(match message.octets(..2)?.as_slice() {
+///         [0x08, number] => Some(*number),
+///         _ => None,
+///     })
+/// }
+/// ```
 #[derive(Debug)]
 pub struct GrpcMessage<'cx> {
     len: usize,
@@ -92,6 +116,21 @@ impl GrpcMessage<'_> {
 }
 
 /// Something that happens on a gRPC stream.
+///
+/// ```
+/// use envoy_sdk::{GrpcStatus, GrpcStreamEvent, Result};
+///
+/// fn tell(event: &GrpcStreamEvent<'_>) -> Result<()> {
+///     match event {
+///         GrpcStreamEvent::InitialMetadata(metadata) => log::debug!("by {:?}", metadata.get("server")?),
+///         GrpcStreamEvent::Message(message) => log::debug!("{} octets", message.len()),
+///         GrpcStreamEvent::TrailingMetadata(_) => {}
+///         GrpcStreamEvent::Closed { status: GrpcStatus::OK, .. } => log::debug!("all said"),
+///         GrpcStreamEvent::Closed { status, .. } => log::warn!("cut off: {status}"),
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub enum GrpcStreamEvent<'cx> {
     /// The server has accepted, with this metadata.
@@ -111,6 +150,15 @@ pub enum GrpcStreamEvent<'cx> {
 
 /// Why a gRPC call has no answer. A time-out is [`GrpcStatus::UNAVAILABLE`] when Envoy was first to notice, and
 /// [`GrpcStatus::DEADLINE_EXCEEDED`] when the server was.
+///
+/// ```
+/// use envoy_sdk::{GrpcCallError, GrpcStatus};
+///
+/// /// Whether to ask again.
+/// fn is_temporary(error: &GrpcCallError) -> bool {
+///     [GrpcStatus::UNAVAILABLE, GrpcStatus::DEADLINE_EXCEEDED].contains(&error.status())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcCallError {
     status: GrpcStatus,
@@ -157,6 +205,14 @@ macro_rules! grpc_status {
 }
 
 /// A status code of gRPC (`doc/statuscodes.md` of the gRPC project).
+///
+/// ```
+/// use envoy_sdk::GrpcStatus;
+///
+/// assert_eq!(GrpcStatus::from_code(14), GrpcStatus::UNAVAILABLE);
+/// assert_eq!(GrpcStatus::UNAVAILABLE.to_string(), "UNAVAILABLE (14)");
+/// assert_eq!(GrpcStatus::from_code(99).code(), 99);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrpcStatus(u32);
 

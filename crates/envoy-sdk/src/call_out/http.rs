@@ -11,6 +11,19 @@ use crate::error::{Error, Result};
 use crate::headers::{HeaderMap, Headers};
 
 /// An HTTP call that has been made, to know its answer by.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use envoy_sdk::{CallbackContext, HttpCallId, HttpRequest, Result};
+///
+/// /// Asks two clusters; the ids tell the answers apart.
+/// fn ask(cx: &CallbackContext<'_>) -> Result<[HttpCallId; 2]> {
+///     let request = HttpRequest::get("prices.example", "/today");
+///     let timeout = Duration::from_millis(200);
+///     Ok([cx.http_call("prices", &request, timeout)?, cx.http_call("prices-standby", &request, timeout)?])
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HttpCallId(u32);
 
@@ -90,6 +103,18 @@ impl HttpRequest {
 }
 
 /// The answer to an HTTP call. It is there during the callback only.
+///
+/// ```
+/// use envoy_sdk::{ByteString, HttpResponse, Result};
+///
+/// /// The user's name, where the answer has one.
+/// fn user(response: &HttpResponse<'_>) -> Result<Option<ByteString>> {
+///     match response.status()? {
+///         200 => response.headers().get("x-user"),
+///         _ => Ok(None),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct HttpResponse<'cx> {
     body_len: usize,
@@ -140,6 +165,8 @@ impl<'cx> HttpResponse<'cx> {
 
 /// An HTTP call has no answer, or only the beginning of one: the connection broke after the answer's headers. Other
 /// failures are answers that Envoy gives itself: see [`HttpResponse::status`].
+///
+/// See [the guide](crate::guides::call_out#http) for what to do with it; given on with `?` it costs the client a 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpCallError;

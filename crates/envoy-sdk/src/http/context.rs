@@ -13,6 +13,21 @@ use crate::http::LocalReply;
 
 /// The HTTP stream, during one callback of its filter. What every callback can do besides is in
 /// [`CallbackContext`].
+///
+/// ```
+/// use envoy_sdk::{FilterHeadersStatus, HttpContext, LocalReply, Result};
+///
+/// /// In `on_request_headers`: refuses what is not for everybody.
+/// fn check(cx: &HttpContext<'_>) -> Result<FilterHeadersStatus> {
+///     let path = cx.request_headers().get(":path")?;
+///     if path.is_some_and(|path| path.as_bytes().starts_with(b"/admin")) {
+///         cx.send_local_reply(&LocalReply::new(403).details("admin_only"))?;
+///         return Ok(FilterHeadersStatus::StopIteration);
+///     }
+///     cx.request_headers().set("x-checked", "yes")?;
+///     Ok(FilterHeadersStatus::Continue)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct HttpContext<'a> {
     callback: CallbackContext<'a>,

@@ -23,17 +23,22 @@ use crate::vm::TimerId;
 ///
 /// `ContinueAndDontEndStream`, `StopAllIterationAndBuffer` and `StopAllIterationAndWatermark` are out of reach: the
 /// ABI carries two values.
+///
+/// See [`HttpFilter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterHeadersStatus {
     /// The next filter in the chain gets them.
     Continue,
-    /// The chain stops here, until [`HttpContext::continue_request`] or [`HttpContext::continue_response`].
+    /// The chain stops here, until [`HttpContext::continue_request`] or [`HttpContext::continue_response`] in a later
+    /// callback. Who continues in this one answers `StopIteration` all the same: both together send them twice.
     StopIteration,
 }
 
 /// What a filter answers to a piece of a body (Envoy's `Http::FilterDataStatus`).
 ///
 /// `StopIterationAndWatermark` and `StopIterationNoBuffer` are out of reach: the ABI carries two values.
+///
+/// See [`HttpFilter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterDataStatus {
     /// The next filter in the chain gets the piece, and what was buffered before it.
@@ -45,9 +50,58 @@ pub enum FilterDataStatus {
 
 /// Makes the filters of one plugin: created when Envoy configures the plugin, once per worker.
 ///
-/// The callbacks with a [`CallbackContext`] belong to the plugin itself, apart from any request: what
-/// [`ConfigureContext::set_timer`] has started, and what these callbacks have called. An error or a panic in them is
-/// counted and logged; the factory stays.
+/// The callbacks with a [`CallbackContext`] belong to the plugin itself, apart from any request: they get the timers
+/// and answers of what `configure` and they themselves have started. An error or a panic in them is counted and
+/// logged; the factory stays.
+///
+/// ```
+/// use envoy_sdk::{
+///     ConfigureContext, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, Module, Result,
+/// };
+/// use envoy_sdk_test::{FakeEnvoy, HttpRequest};
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config {
+///     header: String,
+/// }
+///
+/// /// Takes a header away before the server sees it.
+/// struct Stripper {
+///     config: Config,
+/// }
+///
+/// struct Strip {
+///     header: String,
+/// }
+///
+/// impl HttpFilterFactory for Stripper {
+///     const NAME: &'static str = "stripper";
+///     type Config = Config;
+///     type Filter = Strip;
+///
+///     fn configure(config: Config, _cx: &mut ConfigureContext<'_>) -> Result<Self> {
+///         Ok(Self { config })
+///     }
+///
+///     fn new_filter(&self, _cx: &mut HttpContext<'_>) -> Result<Strip> {
+///         Ok(Strip { header: self.config.header.clone() })
+///     }
+/// }
+///
+/// impl HttpFilter for Strip {
+///     fn on_request_headers(&mut self, cx: &mut HttpContext<'_>, _end_stream: bool) -> Result<FilterHeadersStatus> {
+///         cx.request_headers().remove(&self.header)?;
+///         Ok(FilterHeadersStatus::Continue)
+///     }
+/// }
+///
+/// let module = || Module::new().http_filter::<Stripper>();
+/// let mut envoy = FakeEnvoy::new(module).configure(r#"{"header": "cookie"}"#)?;
+/// let exchange = envoy.http_request(HttpRequest::get("/").header("cookie", "id=7"));
+/// assert_eq!(exchange.received_by_server().header("cookie"), None);
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait HttpFilterFactory: Sized + 'static {
     /// The extension's name: its plugins' `root_id` and the label `extension` of the SDK's metrics.
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -140,6 +194,46 @@ pub trait HttpFilterFactory: Sized + 'static {
 ///
 /// An error or a panic drops the filter. On the way of the request, and in timers and answers before the response has
 /// begun, the client gets a 500; after that the stream is reset.
+///
+/// ```
+/// use envoy_sdk::{FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, Result};
+/// # use envoy_sdk::{ConfigureContext, HttpFilterFactory, Module};
+/// # use envoy_sdk_test::{FakeEnvoy, HttpRequest, HttpResponse};
+///
+/// /// Makes the server's answer loud.
+/// struct Shout;
+///
+/// impl HttpFilter for Shout {
+///     fn on_response_headers(&mut self, cx: &mut HttpContext<'_>, _end_stream: bool) -> Result<FilterHeadersStatus> {
+///         cx.response_headers().remove("content-length")?; // the body becomes longer
+///         Ok(FilterHeadersStatus::Continue)
+///     }
+///
+///     fn on_response_body(&mut self, cx: &mut HttpContext<'_>, end_stream: bool) -> Result<FilterDataStatus> {
+///         let octets = cx.body().chunks(..)?.into_bytes();
+///         cx.body().replace(&octets.to_ascii_uppercase())?;
+///         if end_stream {
+///             cx.body().append(b"!")?;
+///         }
+///         Ok(FilterDataStatus::Continue)
+///     }
+/// }
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Factory;
+/// # impl HttpFilterFactory for Factory {
+/// #     const NAME: &'static str = "shout";
+/// #     type Config = Config;
+/// #     type Filter = Shout;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// #     fn new_filter(&self, _: &mut HttpContext<'_>) -> Result<Shout> { Ok(Shout) }
+/// # }
+/// # let mut envoy = FakeEnvoy::new(|| Module::new().http_filter::<Factory>()).configure("{}")?;
+/// # let mut exchange = envoy.http_request(HttpRequest::get("/"));
+/// # exchange.server_replies(HttpResponse::new(200).body("hello"));
+/// # assert_eq!(exchange.received_by_client().body, b"HELLO!");
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait HttpFilter: 'static {
     /// The request's headers. `end_stream`: there is neither body nor trailers.
     ///

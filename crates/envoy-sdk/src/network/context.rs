@@ -9,6 +9,8 @@ use crate::callback_context::CallbackContext;
 use crate::error::Result;
 
 /// Who closed (Envoy's `ConnectionEvent`, as far as it is told).
+///
+/// See [`NetworkFilter::on_downstream_close`](crate::NetworkFilter::on_downstream_close).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseType {
     /// Envoy does not say.
@@ -21,6 +23,16 @@ pub enum CloseType {
 
 /// The connection, during one callback of its filter. What every callback can do besides is in
 /// [`CallbackContext`].
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, Result};
+///
+/// /// In `on_upstream_data`: replaces what the server says, and says good-bye.
+/// fn refuse(cx: &NetworkContext<'_>) -> Result<()> {
+///     cx.buffer().replace(b"421 Come back later\r\n")?;
+///     cx.close_after_flush()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct NetworkContext<'a> {
     callback: CallbackContext<'a>,

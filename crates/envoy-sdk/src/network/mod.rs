@@ -19,6 +19,9 @@ use crate::shared_queue::SharedQueue;
 use crate::vm::TimerId;
 
 /// What a filter answers to a callback (Envoy's `Network::FilterStatus`).
+///
+/// See [the guide](crate::guides::call_out#grpc-one-message-and-one-answer) for a filter that lets a connection wait
+/// until it has asked somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterStatus {
     /// The next filter in the chain gets the data.
@@ -34,9 +37,49 @@ pub enum FilterStatus {
 
 /// Makes the filters of one plugin: created when Envoy configures the plugin, once per worker.
 ///
-/// The callbacks with a [`CallbackContext`] belong to the plugin itself, apart from any connection: what
-/// [`ConfigureContext::set_timer`] has started, and what these callbacks have called. An error or a panic in them is
-/// counted and logged; the factory stays.
+/// The callbacks with a [`CallbackContext`] belong to the plugin itself, apart from any connection: they get the timers
+/// and answers of what `configure` and they themselves have started. An error or a panic in them is counted and
+/// logged; the factory stays.
+///
+/// ```
+/// use envoy_sdk::{ConfigureContext, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result};
+/// use envoy_sdk_test::FakeEnvoy;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config {
+///     tenant: String,
+/// }
+///
+/// /// Marks connections with the name of a tenant, for access logs.
+/// struct Marker {
+///     config: Config,
+/// }
+///
+/// struct Mark;
+///
+/// impl NetworkFilter for Mark {}
+///
+/// impl NetworkFilterFactory for Marker {
+///     const NAME: &'static str = "marker";
+///     type Config = Config;
+///     type Filter = Mark;
+///
+///     fn configure(config: Config, _cx: &mut ConfigureContext<'_>) -> Result<Self> {
+///         Ok(Self { config })
+///     }
+///
+///     fn new_filter(&self, cx: &mut NetworkContext<'_>) -> Result<Mark> {
+///         cx.filter_state().set("tenant", self.config.tenant.as_bytes())?;
+///         Ok(Mark)
+///     }
+/// }
+///
+/// let module = || Module::new().network_filter::<Marker>();
+/// let mut envoy = FakeEnvoy::new(module).configure(r#"{"tenant": "acme"}"#)?;
+/// assert_eq!(envoy.connect().filter_state("tenant").as_deref(), Some(&b"acme"[..]));
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait NetworkFilterFactory: Sized + 'static {
     /// The extension's name: its plugins' `root_id` and the label `extension` of the SDK's metrics.
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -131,6 +174,52 @@ pub trait NetworkFilterFactory: Sized + 'static {
 ///
 /// For an author who comes from C++: `onNewConnection`, `onData` (from the client: downstream), `onWrite` (to
 /// the client: upstream data) and `onEvent` (the two close callbacks).
+///
+/// ```
+/// use envoy_sdk::{CloseType, FilterStatus, NetworkContext, NetworkFilter, Result};
+/// # use envoy_sdk::{ConfigureContext, Module, NetworkFilterFactory};
+/// # use envoy_sdk_test::{FakeEnvoy, LogLevel};
+///
+/// /// Says how much went each way.
+/// #[derive(Default)]
+/// struct Scales {
+///     up: usize,
+///     down: usize,
+/// }
+///
+/// impl NetworkFilter for Scales {
+///     fn on_downstream_data(&mut self, cx: &mut NetworkContext<'_>, _end_stream: bool) -> Result<FilterStatus> {
+///         self.up += cx.buffer().len();
+///         Ok(FilterStatus::Continue)
+///     }
+///
+///     fn on_upstream_data(&mut self, cx: &mut NetworkContext<'_>, _end_stream: bool) -> Result<FilterStatus> {
+///         self.down += cx.buffer().len();
+///         Ok(FilterStatus::Continue)
+///     }
+///
+///     fn on_downstream_close(&mut self, _cx: &mut NetworkContext<'_>, close_type: CloseType) -> Result<()> {
+///         log::info!("{} up, {} down, closed: {close_type:?}", self.up, self.down);
+///         Ok(())
+///     }
+/// }
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Factory;
+/// # impl NetworkFilterFactory for Factory {
+/// #     const NAME: &'static str = "scales";
+/// #     type Config = Config;
+/// #     type Filter = Scales;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// #     fn new_filter(&self, _: &mut NetworkContext<'_>) -> Result<Scales> { Ok(Scales::default()) }
+/// # }
+/// # let mut envoy = FakeEnvoy::new(|| Module::new().network_filter::<Factory>()).configure("{}")?;
+/// # let mut connection = envoy.connect();
+/// # connection.client_sends("hello");
+/// # connection.client_resets();
+/// # assert_eq!(envoy.messages(LogLevel::Info), ["5 up, 0 down, closed: Remote"]);
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 pub trait NetworkFilter: 'static {
     /// The connection has been accepted.
     ///

@@ -51,7 +51,7 @@ use crate::error::Result;
 /// | `response.backend_latency` | - | once the server has answered in full | HTTP |
 /// | `{request,response}.headers_bytes` (1.40) | 0 | as the headers, otherwise 0 | always |
 /// | `upstream.{address,port,locality}`, `xds.upstream_host_*` | once connected, or refused | after request headers | always |
-/// | `upstream.{local_address,cx_pool_ready_duration,tls_version,*certificate*}` | once connected | from response headers on | always |
+/// | `upstream.{local_address,cx_pool_ready_duration,tls_version,*certificate*}` | once connected; the duration also when refused | from response headers on | always |
 /// | `upstream.num_endpoints`, `xds.cluster_*` | once Envoy connects | with a route | always |
 /// | `upstream.{request_attempt_count,transport_failure_reason}` | always | the reason after request headers | always |
 /// | `xds.{route_*,virtual_host_*}` | - | with a route | HTTP |
@@ -64,6 +64,38 @@ use crate::error::Result;
 ///
 /// A name without its group (`cluster_name`, `listener_direction`, `node` …) is not served any more; a whole group
 /// (`connection`, `xds`) never was.
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, Result};
+/// # use envoy_sdk::{ConfigureContext, Module, NetworkFilter, NetworkFilterFactory};
+///
+/// /// Who connects, for a log line.
+/// fn client(cx: &NetworkContext<'_>) -> Result<String> {
+///     let info = cx.stream_info();
+///     let address = info.source().address()?.unwrap_or_default();
+///     let tls = info.connection().tls_version()?;
+///     Ok(format!("{address} {}", tls.map_or("plain".to_owned(), |version| version.to_string())))
+/// }
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Witness;
+/// # impl NetworkFilter for Witness {}
+/// # impl NetworkFilterFactory for Witness {
+/// #     const NAME: &'static str = "witness";
+/// #     type Config = Config;
+/// #     type Filter = Witness;
+/// #     fn configure(_: Config, _: &mut ConfigureContext<'_>) -> Result<Self> { Ok(Self) }
+/// #     fn new_filter(&self, cx: &mut NetworkContext<'_>) -> Result<Self> {
+/// #         log::info!("{}", client(cx)?);
+/// #         Ok(Self)
+/// #     }
+/// # }
+/// # use envoy_sdk_test::{ConnectOptions, FakeEnvoy, LogLevel};
+/// # let mut envoy = FakeEnvoy::new(|| Module::new().network_filter::<Witness>()).configure("{}")?;
+/// # envoy.connect_with(ConnectOptions::new().client_address("203.0.113.7:4711"));
+/// # assert_eq!(envoy.messages(LogLevel::Info), ["203.0.113.7:4711 plain"]);
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StreamInfo;

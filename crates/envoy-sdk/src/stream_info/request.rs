@@ -12,6 +12,15 @@ use crate::error::Result;
 /// nowhere else: Envoy keeps the map from a filter between its callbacks. What is needed later has to be read then.
 /// On a TCP connection only [`time`](Self::time), [`size`](Self::size) and [`total_size`](Self::total_size) mean
 /// something, and [`duration`](Self::duration) in access loggers.
+///
+/// ```
+/// use envoy_sdk::{AccessLogContext, Result};
+///
+/// /// Whether a request took longer than a second.
+/// fn is_slow(cx: &AccessLogContext<'_>) -> Result<bool> {
+///     Ok(cx.stream_info().request().duration()?.is_some_and(|duration| duration.as_secs() >= 1))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Request(pub(super) ());
 
@@ -23,7 +32,7 @@ macro_rules! texts {
                 $(#[doc = $doc])+
                 ///
                 /// # Errors
-                /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+                /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
                 pub fn $name(&self) -> Result<Option<ByteString>> {
                     value::text(&["request", stringify!($name)])
                 }
@@ -60,7 +69,7 @@ impl Request {
     /// `request.headers.<name>`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn header(&self, name: &str) -> Result<Option<ByteString>> {
         value::text(&["request", "headers", name])
     }
@@ -69,7 +78,7 @@ impl Request {
     /// them. [`HttpContext`](crate::HttpContext) has them in order and with duplicates.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn headers(&self) -> Result<Option<Vec<(ByteString, ByteString)>>> {
         value::map(&["request", "headers"])
     }
@@ -77,7 +86,7 @@ impl Request {
     /// The size of the headers in octets: `request.headers_bytes`. 0 where Envoy does not show them; not on Envoy 1.36.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn headers_bytes(&self) -> Result<Option<u64>> {
         value::number(&["request", "headers_bytes"])
     }
@@ -85,7 +94,7 @@ impl Request {
     /// When the first octet arrived: `request.time`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn time(&self) -> Result<Option<SystemTime>> {
         value::time(&["request", "time"])
     }
@@ -93,7 +102,7 @@ impl Request {
     /// How long it all took: `request.duration`. In `on_stream_complete` of an HTTP filter and in access loggers.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn duration(&self) -> Result<Option<Duration>> {
         value::duration(&["request", "duration"])
     }
@@ -102,7 +111,7 @@ impl Request {
     /// hold a `content-length`, that one. On TCP, octets that a filter held back count each time they are shown to it.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn size(&self) -> Result<Option<u64>> {
         value::number(&["request", "size"])
     }
@@ -110,7 +119,7 @@ impl Request {
     /// Octets of the body so far, and of the headers where Envoy shows them: `request.total_size`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn total_size(&self) -> Result<Option<u64>> {
         value::number(&["request", "total_size"])
     }

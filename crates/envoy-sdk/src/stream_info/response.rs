@@ -12,6 +12,16 @@ use crate::error::Result;
 /// Headers are served in `on_response_headers`, trailers in `on_response_trailers`, both in `on_stream_complete` and in
 /// access loggers. On a TCP connection only [`flags`](Self::flags), [`size`](Self::size) and
 /// [`total_size`](Self::total_size) mean something.
+///
+/// ```
+/// use envoy_sdk::{AccessLogContext, Result};
+///
+/// /// Whether the answer is the server's own.
+/// fn is_servers(cx: &AccessLogContext<'_>) -> Result<bool> {
+///     let details = cx.stream_info().response().code_details()?;
+///     Ok(details.is_some_and(|details| details.as_bytes() == b"via_upstream"))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Response(pub(super) ());
 
@@ -19,7 +29,7 @@ impl Response {
     /// The status code: `response.code`. From the response headers on.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn code(&self) -> Result<Option<u16>> {
         value::small_number(&["response", "code"], "status code")
     }
@@ -28,7 +38,7 @@ impl Response {
     /// headers on. Envoy may change the words.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn code_details(&self) -> Result<Option<ByteString>> {
         value::text(&["response", "code_details"])
     }
@@ -37,7 +47,7 @@ impl Response {
     /// after. [`ResponseFlags::NONE`] in a callback of the plugin itself.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn flags(&self) -> Result<ResponseFlags> {
         Ok(ResponseFlags::from_bits(value::number(&["response", "flags"])?.unwrap_or(0)))
     }
@@ -46,7 +56,7 @@ impl Response {
     /// Envoy then makes one of the HTTP status (200 becomes `Unknown`).
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn grpc_status(&self) -> Result<Option<GrpcStatus>> {
         Ok(value::small_number(&["response", "grpc_status"], "gRPC status")?.map(GrpcStatus::from_code))
     }
@@ -55,7 +65,7 @@ impl Response {
     /// `response.headers.<name>`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn header(&self, name: &str) -> Result<Option<ByteString>> {
         value::text(&["response", "headers", name])
     }
@@ -64,7 +74,7 @@ impl Response {
     /// them.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn headers(&self) -> Result<Option<Vec<(ByteString, ByteString)>>> {
         value::map(&["response", "headers"])
     }
@@ -72,7 +82,7 @@ impl Response {
     /// The size of the headers in octets: `response.headers_bytes`. 0 where Envoy does not show them; not on Envoy 1.36.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn headers_bytes(&self) -> Result<Option<u64>> {
         value::number(&["response", "headers_bytes"])
     }
@@ -80,7 +90,7 @@ impl Response {
     /// A trailer by its name in lower case: `response.trailers.<name>`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn trailer(&self, name: &str) -> Result<Option<ByteString>> {
         value::text(&["response", "trailers", name])
     }
@@ -89,7 +99,7 @@ impl Response {
     /// them.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn trailers(&self) -> Result<Option<Vec<(ByteString, ByteString)>>> {
         value::map(&["response", "trailers"])
     }
@@ -97,7 +107,7 @@ impl Response {
     /// Octets of the body, or of the connection, so far: `response.size`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn size(&self) -> Result<Option<u64>> {
         value::number(&["response", "size"])
     }
@@ -105,7 +115,7 @@ impl Response {
     /// Octets of the body so far, and of headers and trailers where Envoy shows them: `response.total_size`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn total_size(&self) -> Result<Option<u64>> {
         value::number(&["response", "total_size"])
     }
@@ -114,7 +124,7 @@ impl Response {
     /// server has answered in full.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn backend_latency(&self) -> Result<Option<Duration>> {
         value::duration(&["response", "backend_latency"])
     }

@@ -4,8 +4,6 @@
 macro_rules! tls_attributes {
     ($of:ident, $group:literal) => {
         tls_attributes! { $of, $group,
-            /// The TLS version, as `TLSv1.3`
-            tls_version;
             /// The subject of Envoy's own certificate, as `O=Org,CN=name`
             subject_local_certificate;
             /// The subject of the peer's certificate
@@ -30,7 +28,7 @@ macro_rules! tls_attributes {
                 #[doc = concat!($doc, ": `", $group, ".", stringify!($name), "`. `None` without TLS.")]
                 ///
                 /// # Errors
-                /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+                /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
                 pub fn $name(&self) -> crate::Result<Option<crate::ByteString>> {
                     super::value::text(&[$group, stringify!($name)])
                 }

@@ -11,6 +11,16 @@ use crate::bytes::ByteString;
 use crate::error::{HostError, Result, Status};
 
 /// An attribute could not be read: which one, and where.
+///
+/// ```
+/// use envoy_sdk::stream_info::PropertyError;
+/// use envoy_sdk::{CallbackContext, Error};
+///
+/// /// The attribute that could not be read.
+/// fn attribute(error: &Error) -> Option<String> {
+///     error.downcast_ref::<PropertyError>().map(ToString::to_string)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PropertyError {
@@ -23,6 +33,8 @@ pub struct PropertyError {
 }
 
 /// Why an attribute could not be read.
+///
+/// See [`PropertyError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PropertyFault {
@@ -114,7 +126,7 @@ pub(super) fn map(path: &[&str]) -> Result<Option<Vec<(ByteString, ByteString)>>
 }
 
 pub(super) fn message<M: Message + Default>(path: &[&str], octets: &[u8]) -> Result<M> {
-    M::decode(octets).map_err(|_| not_a("message of the type that it should have", path).into())
+    M::decode(octets).map_err(|_| not_a("message of its type", path).into())
 }
 
 fn refused(path: &[&str], error: HostError) -> PropertyError {

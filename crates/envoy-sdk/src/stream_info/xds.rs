@@ -7,6 +7,14 @@ use crate::bytes::ByteString;
 use crate::error::Result;
 
 /// Which way a listener's traffic flows, seen from the workload (Envoy's `traffic_direction`).
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, Result, TrafficDirection};
+///
+/// fn is_server_side(cx: &NetworkContext<'_>) -> Result<bool> {
+///     Ok(cx.stream_info().xds().listener_direction()? == TrafficDirection::Inbound)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrafficDirection {
     /// The listener does not say.
@@ -18,6 +26,14 @@ pub enum TrafficDirection {
 }
 
 /// The configuration around a stream: `xds.*`. Only [`node`](Self::node) is served to a plugin without a stream.
+///
+/// ```
+/// use envoy_sdk::{AccessLogContext, ByteString, Result};
+///
+/// fn cluster(cx: &AccessLogContext<'_>) -> Result<ByteString> {
+///     Ok(cx.stream_info().xds().cluster_name()?.unwrap_or_default())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Xds(pub(super) ());
 
@@ -29,7 +45,7 @@ macro_rules! attributes {
                 $(#[doc = $doc])+
                 ///
                 /// # Errors
-                /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+                /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
                 pub fn $name(&self) -> Result<Option<$type>> {
                     $read(&["xds", stringify!($name)])
                 }
@@ -69,7 +85,7 @@ impl Xds {
     /// [`TrafficDirection::Unspecified`].
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn listener_direction(&self) -> Result<TrafficDirection> {
         Ok(match value::number(&["xds", "listener_direction"])? {
             Some(1) => TrafficDirection::Inbound,
@@ -85,6 +101,16 @@ impl Xds {
 }
 
 /// This Envoy (`envoy.config.core.v3.Node`). There is no way to read it as a whole here: that is about 60 KB.
+///
+/// ```
+/// use envoy_sdk::{ConfigureContext, Result};
+///
+/// /// Which Istio workload this is: a value in the node's metadata.
+/// fn workload(cx: &ConfigureContext<'_>) -> Result<Option<String>> {
+///     let name = cx.stream_info().xds().node().metadata(&["WORKLOAD_NAME"])?;
+///     Ok(name.map(|name| name.to_string()))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Node(());
 
@@ -92,7 +118,7 @@ impl Node {
     /// The node's id: `xds.node.id`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn id(&self) -> Result<Option<ByteString>> {
         value::text(&["xds", "node", "id"])
     }
@@ -100,7 +126,7 @@ impl Node {
     /// The node's cluster, usually the name of a service: `xds.node.cluster`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn cluster(&self) -> Result<Option<ByteString>> {
         value::text(&["xds", "node", "cluster"])
     }
@@ -108,7 +134,7 @@ impl Node {
     /// Where the node stands: `xds.node.locality`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn locality(&self) -> Result<Option<Locality>> {
         locality(&["xds", "node", "locality"])
     }
@@ -117,7 +143,7 @@ impl Node {
     /// Octets as Envoy passes them: a text as it is, a number as a little-endian `f64`, a truth value as one octet.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn metadata(&self, path: &[&str]) -> Result<Option<ByteString>> {
         value::text(&[&["xds", "node", "metadata"], path].concat())
     }
@@ -125,7 +151,7 @@ impl Node {
     /// Envoy's version as its build says, `major.minor.patch`: `xds.node.user_agent_build_version.version`.
     ///
     /// # Errors
-    /// A [`PropertyError`](crate::PropertyError), when Envoy refuses the call.
+    /// A [`PropertyError`](crate::stream_info::PropertyError), when Envoy refuses the call.
     pub fn version(&self) -> Result<Option<(u64, u64, u64)>> {
         let part = |name| {
             let path = ["xds", "node", "user_agent_build_version", "version", name];

@@ -14,6 +14,27 @@ const MILLISECOND: u64 = 1_000_000;
 const MOST_CANCELLED: usize = 64;
 
 /// A timer that has been set, to be told from others and to be cancelled.
+///
+/// ```
+/// use envoy_sdk::{NetworkContext, NetworkFilter, Result, TimerId};
+///
+/// /// Warns first, then closes.
+/// struct Patience {
+///     warn: TimerId,
+///     close: TimerId,
+/// }
+///
+/// impl NetworkFilter for Patience {
+///     fn on_timer(&mut self, cx: &mut NetworkContext<'_>, timer: TimerId) -> Result<()> {
+///         if timer == self.warn {
+///             log::warn!("still waiting");
+///         } else if timer == self.close {
+///             cx.close()?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(u64);
 

@@ -27,11 +27,7 @@ impl LendingHost {
     ///
     /// # Errors
     /// When it refuses: what it has logged.
-    pub fn start(
-        module: fn() -> Module,
-        root_id: &str,
-        configuration: &str,
-    ) -> Result<Self, Vec<String>> {
+    pub fn start(module: fn() -> Module, root_id: &str, configuration: &str) -> Result<Self, Vec<String>> {
         host::with(|state| {
             *state = State {
                 configuring: true,

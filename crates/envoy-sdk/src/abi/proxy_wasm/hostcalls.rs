@@ -241,7 +241,8 @@ pub(crate) fn random(buffer: &mut [u8]) -> HostResult<()> {
     Ok(())
 }
 
-/// The value of a header, those of several with this name joined.
+/// The value of a header, those of several with this name joined. Envoy answers `BadArgument` where the whole map does
+/// not exist: no trailers have come, say.
 pub(crate) fn header(map: MapKind, name: &str) -> HostResult<Option<Vec<u8>>> {
     let value = returned("proxy_get_header_map_value", |data, size| {
         // SAFETY: pointer and length describe one live allocation; the host writes one pointer and one size.
@@ -249,7 +250,7 @@ pub(crate) fn header(map: MapKind, name: &str) -> HostResult<Option<Vec<u8>>> {
     });
     match value {
         Ok(value) => Ok(Some(value.unwrap_or_default())),
-        Err(error) if error.status == Status::NOT_FOUND => Ok(None),
+        Err(error) if matches!(error.status, Status::NOT_FOUND | Status::BAD_ARGUMENT) => Ok(None),
         Err(error) => Err(error),
     }
 }
