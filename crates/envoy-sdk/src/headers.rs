@@ -31,8 +31,8 @@ impl Headers<'_> {
         Self { map, callback: PhantomData }
     }
 
-    /// The value of a header; of several with this name all of them, separated by `,`. `None` when there is none,
-    /// or no such map: trailers that have not come.
+    /// The value of a header, the first of several with this name. `None` when there is none, or no such map: trailers
+    /// that have not come.
     ///
     /// # Errors
     /// When Envoy refuses the call.

@@ -241,7 +241,7 @@ pub(crate) fn random(buffer: &mut [u8]) -> HostResult<()> {
     Ok(())
 }
 
-/// The value of a header, those of several with this name joined. Envoy answers `BadArgument` where the whole map does
+/// The value of a header, the first of several. Envoy answers `BadArgument` where the whole map does
 /// not exist: no trailers have come, say.
 pub(crate) fn header(map: MapKind, name: &str) -> HostResult<Option<Vec<u8>>> {
     let value = returned("proxy_get_header_map_value", |data, size| {
