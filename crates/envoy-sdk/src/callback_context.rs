@@ -57,6 +57,10 @@ impl<'a> CallbackContext<'a> {
         self.plugin
     }
 
+    pub(crate) fn stream(&self) -> Option<StreamKey> {
+        self.stream
+    }
+
     pub(crate) fn context(&self) -> u32 {
         self.context
     }

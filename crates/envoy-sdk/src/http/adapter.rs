@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::http::{
     FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
 };
+use crate::vm::progress::Ending;
 use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
 
 /// What `%RESPONSE_CODE_DETAILS%` says of a request that ended because its filter failed.
@@ -32,15 +33,18 @@ impl<F: HttpFilterFactory> AnyExtension for HttpExtension<F> {
 
     fn make_good(&self, failure: Failure<'_>) -> Remedy {
         let cx = HttpContext::new(failure.cx);
-        if !failure.responding {
-            failure.counts.add(&REQUESTS_FAILED, (), 1);
-            match cx.send_local_reply(&LocalReply::new(500).details(DETAILS)) {
-                // The reply passes this stream's response callbacks: they let it.
-                Ok(()) => return Remedy::Bypass(Action::Pause),
-                Err(error) => log::error!("{} could not answer with 500: {error}", F::NAME),
+        match failure.ending {
+            // A reply passes this stream's response callbacks: they let it.
+            Some(Ending::LocalReply) => return Remedy::Bypass(Action::Pause),
+            Some(Ending::Reset) => return Remedy::Close,
+            None if failure.responding => failure.counts.add(&STREAMS_RESET_ON_ERROR, (), 1),
+            None => {
+                failure.counts.add(&REQUESTS_FAILED, (), 1);
+                match cx.send_local_reply(&LocalReply::new(500).details(DETAILS)) {
+                    Ok(()) => return Remedy::Bypass(Action::Pause),
+                    Err(error) => log::error!("{} could not answer with 500: {error}", F::NAME),
+                }
             }
-        } else {
-            failure.counts.add(&STREAMS_RESET_ON_ERROR, (), 1);
         }
         if let Err(error) = cx.reset_stream() {
             log::error!("{} could not reset the stream: {error}", F::NAME);
@@ -63,35 +67,38 @@ impl<F: HttpFilterFactory> AnyExtension for HttpExtension<F> {
 
 impl<F: HttpFilter> AnyFilter for HttpAdapter<F> {
     fn on_event(&mut self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<Action> {
-        let filter = &mut self.0;
+        let (filter, way) = (&mut self.0, event.way());
         let cx = &mut match event {
             Event::RequestBody { len, .. } => HttpContext::with_body(cx, BufferKind::HttpRequestBody, len),
             Event::ResponseBody { len, .. } => HttpContext::with_body(cx, BufferKind::HttpResponseBody, len),
             _ => HttpContext::new(cx),
         };
+        cx.way = way;
+        let action = match event {
+            Event::RequestHeaders { end_stream } => filter.on_request_headers(cx, end_stream)?.into(),
+            Event::RequestBody { end_stream, .. } => filter.on_request_body(cx, end_stream)?.into(),
+            Event::RequestTrailers => filter.on_request_trailers(cx)?.into(),
+            Event::ResponseHeaders { end_stream } => filter.on_response_headers(cx, end_stream)?.into(),
+            Event::ResponseBody { end_stream, .. } => filter.on_response_body(cx, end_stream)?.into(),
+            Event::ResponseTrailers => filter.on_response_trailers(cx)?.into(),
+            other => return self.on_other(cx, other).map(|()| Action::Continue),
+        };
+        Ok(if cx.goes_on.get() { Action::Continue } else { action })
+    }
+}
+
+impl<F: HttpFilter> HttpAdapter<F> {
+    /// What does not belong to one of the two ways.
+    fn on_other(&mut self, cx: &mut HttpContext<'_>, event: Event<'_>) -> Result<()> {
+        let filter = &mut self.0;
         match event {
-            Event::RequestHeaders { end_stream } => {
-                return Ok(filter.on_request_headers(cx, end_stream)?.into());
-            }
-            Event::RequestBody { end_stream, .. } => {
-                return Ok(filter.on_request_body(cx, end_stream)?.into());
-            }
-            Event::RequestTrailers => return Ok(filter.on_request_trailers(cx)?.into()),
-            Event::ResponseHeaders { end_stream } => {
-                return Ok(filter.on_response_headers(cx, end_stream)?.into());
-            }
-            Event::ResponseBody { end_stream, .. } => {
-                return Ok(filter.on_response_body(cx, end_stream)?.into());
-            }
-            Event::ResponseTrailers => return Ok(filter.on_response_trailers(cx)?.into()),
-            Event::Timer(timer) => filter.on_timer(cx, timer)?,
-            Event::HttpCallDone(call, response) => filter.on_http_call_done(cx, call, response)?,
-            Event::GrpcCallDone(call, response) => filter.on_grpc_call_done(cx, call, response)?,
-            Event::GrpcStream(stream, event) => filter.on_grpc_stream(cx, stream, event)?,
-            Event::Complete => filter.on_stream_complete(cx)?,
-            _ => {}
+            Event::Timer(timer) => filter.on_timer(cx, timer),
+            Event::HttpCallDone(call, response) => filter.on_http_call_done(cx, call, response),
+            Event::GrpcCallDone(call, response) => filter.on_grpc_call_done(cx, call, response),
+            Event::GrpcStream(stream, event) => filter.on_grpc_stream(cx, stream, event),
+            Event::Complete => filter.on_stream_complete(cx),
+            _ => Ok(()),
         }
-        Ok(Action::Continue)
     }
 }
 

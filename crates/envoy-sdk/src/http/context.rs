@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
+use crate::abi::HostResult;
 use crate::abi::host::{self, BufferKind, MapKind, StreamKind};
 use crate::buffer::Buffer;
 use crate::callback_context::CallbackContext;
@@ -10,6 +11,8 @@ use crate::error::Result;
 use crate::foreign_function;
 use crate::headers::HeadersMut;
 use crate::http::LocalReply;
+use crate::vm::progress::{Ending, Way};
+use crate::vm::streams;
 
 /// The HTTP stream, during one callback of its filter. What every callback can do besides is in
 /// [`CallbackContext`].
@@ -33,6 +36,10 @@ pub struct HttpContext<'a> {
     callback: CallbackContext<'a>,
     body: BufferKind,
     len: Cell<usize>,
+    /// The way of the request or the response that the running callback belongs to.
+    pub(super) way: Option<Way>,
+    /// The filter has called `continue_*` for the way of the callback itself: as if it had answered `Continue`.
+    pub(super) goes_on: Cell<bool>,
 }
 
 impl<'a> Deref for HttpContext<'a> {
@@ -49,10 +56,11 @@ impl<'a> HttpContext<'a> {
     }
 
     pub(crate) fn with_body(callback: CallbackContext<'a>, body: BufferKind, len: usize) -> Self {
-        Self { callback, body, len: Cell::new(len) }
+        Self { callback, body, len: Cell::new(len), way: None, goes_on: Cell::new(false) }
     }
 
-    /// The request's headers. They can be changed until they have gone on to the server.
+    /// The request's headers. There in `on_request_headers`, while that has stopped the stream, and, to be read only, in
+    /// `on_stream_complete`; elsewhere they are empty and cannot be changed. So with each of these maps.
     pub fn request_headers(&self) -> HeadersMut<'_> {
         HeadersMut::new(MapKind::HttpRequestHeaders)
     }
@@ -83,25 +91,28 @@ impl<'a> HttpContext<'a> {
     /// response callbacks of this filter like any other.
     ///
     /// # Errors
-    /// When Envoy refuses the call, for example for a header that it cannot take.
+    /// When the stream has been answered or reset already, is over, or Envoy refuses the call, for example for a header
+    /// that it cannot take.
     pub fn send_local_reply(&self, reply: &LocalReply) -> Result<()> {
-        Ok(host::send_local_response(reply)?)
+        self.end(Ending::LocalReply, || host::send_local_response(reply))
     }
 
-    /// Lets a stopped request go on to the next filter.
+    /// Lets a stopped request go on to the next filter. Nothing happens where it has not been stopped, or the stream has
+    /// been answered or reset. In a callback of the request itself this is the same as answering `Continue`.
     ///
     /// # Errors
     /// When Envoy refuses the call.
     pub fn continue_request(&self) -> Result<()> {
-        Ok(host::continue_stream(StreamKind::HttpRequest)?)
+        self.go_on(Way::Request, StreamKind::HttpRequest)
     }
 
-    /// Lets a stopped response go on to the next filter.
+    /// Lets a stopped response go on to the next filter. Nothing happens where it has not been stopped, or the stream has
+    /// been reset. In a callback of the response itself this is the same as answering `Continue`.
     ///
     /// # Errors
     /// When Envoy refuses the call.
     pub fn continue_response(&self) -> Result<()> {
-        Ok(host::continue_stream(StreamKind::HttpResponse)?)
+        self.go_on(Way::Response, StreamKind::HttpResponse)
     }
 
     /// Makes Envoy choose the route anew, for the request as this filter has changed it.
@@ -115,8 +126,30 @@ impl<'a> HttpContext<'a> {
     /// Resets the stream when this callback returns: with HTTP/1 the connection is closed.
     ///
     /// # Errors
-    /// When Envoy refuses the call.
+    /// When the stream has been answered or reset already, is over, or Envoy refuses the call.
     pub fn reset_stream(&self) -> Result<()> {
-        Ok(host::close_stream(StreamKind::HttpRequest)?)
+        self.end(Ending::Reset, || host::close_stream(StreamKind::HttpRequest))
+    }
+
+    /// Ends the stream, unless it has been ended already.
+    fn end(&self, ending: Ending, call: impl FnOnce() -> HostResult<()>) -> Result<()> {
+        let Some(key) = self.callback.stream() else { return Ok(()) };
+        streams::progress(key, |progress| progress.end(ending)).unwrap_or(Ok(()))?;
+        call().inspect_err(|_| {
+            streams::progress(key, |progress| progress.ending = None);
+        })?;
+        Ok(())
+    }
+
+    fn go_on(&self, way: Way, stream: StreamKind) -> Result<()> {
+        if self.way == Some(way) {
+            self.goes_on.set(true);
+            return Ok(());
+        }
+        let Some(key) = self.callback.stream() else { return Ok(()) };
+        if streams::progress(key, |progress| progress.go_on(way)).unwrap_or_default() {
+            host::continue_stream(stream)?;
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::network::CloseType;
 use crate::shared_queue::SharedQueue;
 use crate::stats::Stats;
 use crate::vm::TimerId;
+use crate::vm::progress::{Ending, Way};
 
 /// An extension as one configuration made it.
 pub(crate) trait AnyExtension {
@@ -50,6 +51,8 @@ pub(crate) struct Failure<'a> {
     pub(crate) server_ends: bool,
     /// An HTTP stream: the response has begun.
     pub(crate) responding: bool,
+    /// An HTTP stream: the filter has ended it just before it failed.
+    pub(crate) ending: Option<Ending>,
     pub(crate) counts: &'a mut Stats,
 }
 
@@ -135,9 +138,17 @@ impl Event<'_> {
         matches!(self, Self::UpstreamData { end_stream: true, .. })
     }
 
-    /// Whether this belongs to the response of an HTTP stream.
-    pub(crate) fn is_response(&self) -> bool {
-        matches!(self, Self::ResponseHeaders { .. } | Self::ResponseBody { .. } | Self::ResponseTrailers)
+    /// Which way of an HTTP stream this belongs to.
+    pub(crate) fn way(&self) -> Option<Way> {
+        match self {
+            Self::RequestHeaders { .. } | Self::RequestBody { .. } | Self::RequestTrailers => {
+                Some(Way::Request)
+            }
+            Self::ResponseHeaders { .. } | Self::ResponseBody { .. } | Self::ResponseTrailers => {
+                Some(Way::Response)
+            }
+            _ => None,
+        }
     }
 
     /// Whether there is nothing left of the stream that could be closed or go on.

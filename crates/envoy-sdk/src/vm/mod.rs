@@ -10,6 +10,7 @@
 pub(crate) mod call_outs;
 mod extension;
 mod plugin;
+pub(crate) mod progress;
 pub(crate) mod streams;
 mod timers;
 

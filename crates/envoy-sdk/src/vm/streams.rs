@@ -11,6 +11,7 @@ use crate::catalogue::{Callback, FILTERS_REFUSED};
 use crate::stats;
 use crate::vm::call_outs::{self, Token};
 use crate::vm::plugin::{Configured, Plugin};
+use crate::vm::progress::{Progress, Way};
 use crate::vm::{Action, AnyFilter, Event, Failure, Remedy, TimerId, enter};
 
 /// So many filters of one factory may panic without a single stream ending well in between; then the
@@ -31,8 +32,8 @@ struct Stream {
     plugin: Rc<Plugin>,
     configured: Option<Configured>,
     state: State,
-    /// An HTTP stream whose response has begun.
-    responding: bool,
+    /// Of an HTTP stream.
+    progress: Progress,
     timers: Vec<TimerId>,
     call_outs: Vec<Token>,
 }
@@ -55,7 +56,7 @@ pub(crate) fn create(plugin: &Rc<Plugin>, context: u32) -> StreamKey {
         plugin: Rc::clone(plugin),
         configured: plugin.configured(),
         state: State::New,
-        responding: false,
+        progress: Progress::default(),
         timers: Vec::new(),
         call_outs: Vec::new(),
     };
@@ -92,7 +93,7 @@ pub(crate) fn reset() {
 
 /// Something happens to a stream. One without a filter lets everything pass.
 pub(crate) fn deliver(key: StreamKey, event: Event<'_>) -> Action {
-    let Some((state, parts)) = take(key, event.is_response()) else { return Action::Continue };
+    let Some((state, parts)) = take(key, &event) else { return Action::Continue };
     match state {
         State::Live(filter) => run(key, &parts, filter, event),
         State::New if !event.is_last() => match new_filter(key, &parts) {
@@ -148,6 +149,11 @@ pub(crate) fn remove_call_out(key: StreamKey, token: Token) {
     with(key, |stream| stream.call_outs.retain(|open| *open != token));
 }
 
+/// How far an HTTP stream has come.
+pub(crate) fn progress<T>(key: StreamKey, ask: impl FnOnce(&mut Progress) -> T) -> Option<T> {
+    with(key, |stream| ask(&mut stream.progress))
+}
+
 /// A stream's context and plugin.
 pub(crate) fn place(key: StreamKey) -> Option<(u32, Rc<Plugin>)> {
     with(key, |stream| (stream.context, Rc::clone(&stream.plugin)))
@@ -158,7 +164,6 @@ struct Parts {
     context: u32,
     plugin: Rc<Plugin>,
     configured: Configured,
-    responding: bool,
 }
 
 impl Parts {
@@ -173,6 +178,7 @@ struct About {
     server_ends: bool,
     is_last: bool,
     is_complete: bool,
+    way: Option<Way>,
 }
 
 impl About {
@@ -181,6 +187,7 @@ impl About {
             server_ends: event.is_end_of_server(),
             is_last: event.is_last(),
             is_complete: matches!(event, Event::Complete),
+            way: event.way(),
         }
     }
 }
@@ -194,6 +201,9 @@ fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Eve
     let action = match outcome {
         Ok(action) => {
             put_back(key, State::Live(filter));
+            if let Some(way) = about.way {
+                with(key, |stream| stream.progress.answered(way, action));
+            }
             action
         }
         Err(failed) => {
@@ -237,10 +247,13 @@ fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Act
         return Action::Continue;
     }
     let _in_context = enter(parts.context);
+    let (responding, ending) =
+        progress(key, |progress| (progress.responding, progress.ending)).unwrap_or_default();
     let failure = Failure {
         cx: parts.cx(key),
         server_ends: about.server_ends,
-        responding: parts.responding,
+        responding,
+        ending,
         counts: &mut counts.clone(),
     };
     let action = match extension.make_good(failure) {
@@ -258,16 +271,11 @@ fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Act
 }
 
 /// Takes a stream's state out for the time of a callback.
-fn take(key: StreamKey, responding: bool) -> Option<(State, Parts)> {
+fn take(key: StreamKey, event: &Event<'_>) -> Option<(State, Parts)> {
     with(key, |stream| {
         let configured = stream.configured.clone()?;
-        stream.responding |= responding;
-        let parts = Parts {
-            context: stream.context,
-            plugin: Rc::clone(&stream.plugin),
-            configured,
-            responding: stream.responding,
-        };
+        stream.progress.begin(event);
+        let parts = Parts { context: stream.context, plugin: Rc::clone(&stream.plugin), configured };
         Some((std::mem::replace(&mut stream.state, State::Running), parts))
     })
     .flatten()
