@@ -84,6 +84,36 @@ impl Filter {
                 cx.reset_stream()?;
                 return Ok(false);
             }
+            "reply twice" => {
+                cx.send_local_reply(&LocalReply::new(429))?;
+                cx.send_local_reply(&LocalReply::new(430))?;
+            }
+            "reply and reset" => {
+                cx.send_local_reply(&LocalReply::new(429))?;
+                cx.reset_stream()?;
+            }
+            "reset and reply" => {
+                cx.reset_stream()?;
+                cx.send_local_reply(&LocalReply::new(429))?;
+            }
+            "reset and fail" => {
+                cx.reset_stream()?;
+                return Err(Error::new("sabotage"));
+            }
+            "reset in two timers" => {
+                cx.set_timer(std::time::Duration::from_millis(1))?;
+                cx.set_timer(std::time::Duration::from_millis(1))?;
+                return Ok(false);
+            }
+            "continue" => {
+                cx.continue_request()?;
+                cx.continue_response()?;
+            }
+            "continue and keep" => {
+                cx.continue_request()?;
+                cx.continue_response()?;
+                return Ok(false);
+            }
             "wait" => {
                 cx.set_timer(std::time::Duration::from_millis(1))?;
                 return Ok(false);
@@ -130,6 +160,9 @@ impl HttpFilter for Filter {
     }
 
     fn on_timer(&mut self, cx: &mut HttpContext<'_>, _timer: TimerId) -> Result<()> {
+        if self.config.r#do == "reset in two timers" {
+            return cx.reset_stream();
+        }
         if self.config.on.starts_with("request") { cx.continue_request() } else { cx.continue_response() }
     }
 
@@ -270,4 +303,60 @@ fn the_last_callback_can_leave_something_for_the_access_log() {
     let exchange = exchange(&mut envoy);
     assert_eq!(exchange.filter_state("seen").as_deref(), Some(&b"yes"[..]));
     assert!(last_info(&envoy).contains(":status=200"));
+}
+
+/// Each of these loses the VM or ends Envoy when it gets there: FakeEnvoy would fail the test.
+#[test]
+fn a_stream_ends_once() {
+    for on in ["request headers", "request body"] {
+        for (what, status) in [
+            ("reply twice", Some(429)),
+            ("reply and reset", Some(429)),
+            ("reset and reply", None),
+            ("reset and fail", None),
+            ("reset in two timers", None),
+        ] {
+            let mut envoy = start(on, what);
+            let exchange = exchange(&mut envoy);
+            assert_eq!(exchange.received_by_client().status(), status, "{what} in {on}");
+            assert!(!exchange.is_open(), "{what} in {on}");
+            let errors = envoy.stats().total("envoy_sdk_errors_total", &[]);
+            assert_eq!(errors, 1, "the second ending is an error: {what} in {on}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_over_is_not_ended_again() {
+    for what in ["reply", "reset", "continue", "continue and keep"] {
+        let mut envoy = start("complete", what);
+        let exchange = exchange(&mut envoy);
+        assert_eq!(exchange.received_by_client().body, b"answer", "{what}");
+        let errors = envoy.stats().total("envoy_sdk_errors_total", &[("callback", "on_stream_complete")]);
+        assert_eq!(errors, u64::from(!what.starts_with("continue")), "{what}");
+    }
+}
+
+#[test]
+fn continuing_where_nothing_is_stopped_changes_nothing() {
+    for on in ["request headers", "request body", "request trailers", "response headers", "response body"] {
+        for what in ["continue", "continue and keep"] {
+            let mut envoy = start(on, what);
+            let exchange = exchange(&mut envoy);
+            assert_eq!(exchange.received_by_server().body, b"question", "{what} in {on}");
+            assert_eq!(exchange.received_by_client().body, b"answer", "{what} in {on}");
+        }
+    }
+}
+
+#[test]
+fn a_grpc_client_is_answered_with_a_grpc_status() {
+    let mut envoy = start("request headers", "reply");
+    let request = HttpRequest::post("/service/method", "message").header("content-type", "application/grpc");
+    let exchange = envoy.http_request(request);
+    let received = exchange.received_by_client();
+    assert_eq!((received.status(), received.ended), (Some(200), true));
+    let status = GrpcStatus::RESOURCE_EXHAUSTED.code().to_string();
+    assert_eq!(received.header("grpc-status"), Some(status), "{:?}", received.headers);
+    assert_eq!(received.header("grpc-message").as_deref(), Some("slow"));
 }
