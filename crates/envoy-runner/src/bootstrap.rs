@@ -8,14 +8,17 @@ use common_metrics::{HISTOGRAM_BUCKETS, StatsTag};
 use serde_json::{Value, json};
 
 use crate::listener::Listener;
-use crate::{RunnerError, WasmFilter};
+use crate::{RunnerError, Upstream, WasmFilter, WasmPlugin};
 
-/// The configuration that Envoy starts with: listeners, their upstreams, and how statistics are named.
+/// The configuration that Envoy starts with: listeners, their upstreams, clusters for call-outs, background
+/// services, and how statistics are named.
 ///
 /// The admin interface is always on 127.0.0.1 and a free port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bootstrap {
     listeners: Vec<Listener>,
+    clusters: Vec<(String, Upstream)>,
+    background_services: Vec<WasmPlugin>,
     stats_tags: Vec<StatsTag>,
 }
 
@@ -31,6 +34,20 @@ impl Bootstrap {
         self
     }
 
+    /// Adds a cluster that extensions call out to by this name: over HTTP/1.1, or over HTTP/2, which gRPC needs, where
+    /// the upstream [says so](Upstream::http2). Names must differ.
+    pub fn cluster(mut self, name: impl Into<String>, upstream: Upstream) -> Self {
+        self.clusters.push((name.into(), upstream));
+        self
+    }
+
+    /// Adds a Wasm module that runs beside all listeners, once, on Envoy's main thread (`envoy.bootstrap.wasm`, a
+    /// singleton). Names must differ.
+    pub fn background_service(mut self, plugin: WasmPlugin) -> Self {
+        self.background_services.push(plugin);
+        self
+    }
+
     /// Rules that turn stat names into labels, as [`common_metrics::stats_tags`] makes them. Calls add up.
     pub fn stats_tags(mut self, tags: impl IntoIterator<Item = StatsTag>) -> Self {
         self.stats_tags.extend(tags);
@@ -41,6 +58,9 @@ impl Bootstrap {
     pub fn to_json(&self, run_dir: &Path) -> Value {
         let tags: Vec<Value> =
             self.stats_tags.iter().map(|tag| json!({"tag_name": tag.tag_name, "regex": tag.regex})).collect();
+        let of_listeners = self.listeners.iter().map(Listener::cluster);
+        let clusters =
+            of_listeners.chain(self.clusters.iter().map(|(name, upstream)| upstream.cluster(name)));
         json!({
             "node": {"id": "envoy-runner", "cluster": "envoy-runner"},
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
@@ -55,8 +75,9 @@ impl Bootstrap {
             "stats_flush_on_admin": true,
             "static_resources": {
                 "listeners": self.listeners.iter().map(|one| one.to_json(run_dir)).collect::<Vec<_>>(),
-                "clusters": self.listeners.iter().map(|one| one.upstream.cluster(&one.cluster_name())).collect::<Vec<_>>(),
+                "clusters": clusters.collect::<Vec<_>>(),
             },
+            "bootstrap_extensions": self.background_services.iter().map(background_service).collect::<Vec<_>>(),
         })
     }
 
@@ -83,11 +104,7 @@ impl Bootstrap {
             }
             self.check_filters(listener)?;
             for (what, path) in listener.input_files() {
-                std::fs::File::open(path).map_err(|reason| RunnerError::Input {
-                    what,
-                    path: path.to_owned(),
-                    reason,
-                })?;
+                check_readable(what, path)?;
             }
             // Envoy listens with SO_REUSEPORT: two of them on one port would silently share it.
             if listener.address.port() != 0 {
@@ -97,6 +114,33 @@ impl Bootstrap {
                     reason,
                 })?;
             }
+        }
+        self.check_clusters()?;
+        self.check_background_services()
+    }
+
+    fn check_clusters(&self) -> Result<(), RunnerError> {
+        let mut names: HashSet<String> = self.listeners.iter().map(Listener::cluster_name).collect();
+        for (name, _) in &self.clusters {
+            if !names.insert(name.clone()) {
+                return Err(RunnerError::Bootstrap(format!(
+                    "two clusters are called `{name}`; a listener's own is called `<listener>_upstream`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_background_services(&self) -> Result<(), RunnerError> {
+        let mut names = HashSet::new();
+        for service in &self.background_services {
+            if !names.insert(service.name()) {
+                return Err(RunnerError::Bootstrap(format!(
+                    "two background services are called `{}`",
+                    service.name()
+                )));
+            }
+            check_readable("Wasm module", service.module())?;
         }
         Ok(())
     }
@@ -129,6 +173,22 @@ impl Bootstrap {
             by_file.map(move |filter| (listener, filter))
         })
     }
+}
+
+fn background_service(plugin: &WasmPlugin) -> Value {
+    json!({
+        "name": "envoy.bootstrap.wasm",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+            "singleton": true,
+            "config": plugin.to_json(),
+        },
+    })
+}
+
+fn check_readable(what: &'static str, path: &Path) -> Result<(), RunnerError> {
+    let opened = std::fs::File::open(path);
+    opened.map(drop).map_err(|reason| RunnerError::Input { what, path: path.to_owned(), reason })
 }
 
 /// Names become parts of file names, stat names and admin queries.

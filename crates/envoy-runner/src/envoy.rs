@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::admin::Admin;
 use crate::log_file::LogFile;
 use crate::process::{Process, RunFiles, poll_until};
+use crate::wasm_filter::FilterChain;
 use crate::{Bootstrap, EnvoyBinary, RunnerError, Scrape, ServerInfo, WasmFilter};
 
 /// How Envoy is run; the default suits a test.
@@ -23,6 +25,9 @@ pub struct StartOptions {
     pub log_level: String,
     /// Levels of single components, such as `wasm:trace,filter:debug`.
     pub component_log_level: Option<String>,
+    /// The form of a line of Envoy's log (spdlog's `%` flags, such as `[%t] %v`). Reasons of a refusal are found only
+    /// in Envoy's own form, the default.
+    pub log_format: Option<String>,
     /// How long connections of a removed listener may go on; Envoy's default is ten minutes.
     pub drain_time: Option<Duration>,
     /// How long Envoy may take until it is ready. A large module takes seconds to compile.
@@ -35,6 +40,7 @@ impl Default for StartOptions {
             concurrency: 1,
             log_level: "info".to_owned(),
             component_log_level: None,
+            log_format: None,
             drain_time: None,
             ready_within: Duration::from_secs(60),
         }
@@ -56,6 +62,7 @@ pub struct Envoy {
 struct Reconfigurable {
     listener: String,
     filter: String,
+    chain: FilterChain,
     file: PathBuf,
 }
 
@@ -80,33 +87,19 @@ impl Envoy {
         let mut reconfigurable = Vec::new();
         for (listener, filter) in bootstrap.reconfigurable() {
             let file = listener.discovery_file(filter, &run_dir);
-            replace_file(&file, &filter.discovery_response())?;
+            replace_file(&file, &filter.discovery_response(listener.filter_chain()))?;
             reconfigurable.push(Reconfigurable {
                 listener: listener.name.clone(),
                 filter: filter.name().to_owned(),
+                chain: listener.filter_chain(),
                 file,
             });
         }
         let config = run_dir.join("bootstrap.json");
         replace_file(&config, &bootstrap.to_json(&run_dir))?;
-        let admin_address = run_dir.join("admin-address");
-        // One of an earlier run would be taken for this Envoy's.
-        if admin_address.exists() {
-            fs::remove_file(&admin_address).map_err(RunnerError::io("removing", &admin_address))?;
-        }
-        let files = RunFiles { run_dir: &run_dir, bootstrap: &config, admin_address: &admin_address };
-        let mut process = Process::spawn(binary, bootstrap, &files, options)?;
-        let (admin, listeners) =
-            wait_until_ready(&mut process, &admin_address, bootstrap, options.ready_within)?;
-        let envoy = Self {
-            id: process.id(),
-            log: process.log.clone(),
-            process: Mutex::new(process),
-            admin,
-            run_dir,
-            listeners,
-            reconfigurable,
-        };
+        let stdout = if bootstrap.logs_to_stdout() { Stdio::inherit() } else { Stdio::null() };
+        let mut envoy = Self::run(binary, &config, bootstrap.listeners().len(), run_dir, stdout, options)?;
+        envoy.reconfigurable = reconfigurable;
         // Envoy serves on without a filter whose own file it refused, and closes every connection.
         for one in &envoy.reconfigurable {
             if Attempts::of(&envoy.admin, &one.filter)?.refused > 0 {
@@ -114,6 +107,53 @@ impl Envoy {
             }
         }
         Ok(envoy)
+    }
+
+    /// Starts Envoy with a configuration file of the user's own, as `envoy --config-path` takes it, and waits until it is
+    /// ready. Relative paths in it are meant from `run_dir`. It needs an admin interface; without
+    /// `stats_flush_on_admin: true` histograms lag behind by up to five seconds.
+    ///
+    /// # Errors
+    /// If Envoy ends or is not ready in time; the message then holds what the modules or Envoy said.
+    pub fn start_with_file(
+        binary: &EnvoyBinary,
+        config: &Path,
+        run_dir: &Path,
+        options: &StartOptions,
+    ) -> Result<Self, RunnerError> {
+        let config = config.canonicalize().map_err(RunnerError::io("resolving", config))?;
+        fs::create_dir_all(run_dir).map_err(RunnerError::io("creating", run_dir))?;
+        let run_dir = run_dir.canonicalize().map_err(RunnerError::io("resolving", run_dir))?;
+        Self::run(binary, &config, 0, run_dir, Stdio::inherit(), options)
+    }
+
+    /// Starts Envoy, and waits until it is ready and shows so many listeners.
+    fn run(
+        binary: &EnvoyBinary,
+        config: &Path,
+        listeners: usize,
+        run_dir: PathBuf,
+        stdout: Stdio,
+        options: &StartOptions,
+    ) -> Result<Self, RunnerError> {
+        let admin_address = run_dir.join("admin-address");
+        // One of an earlier run would be taken for this Envoy's.
+        if admin_address.exists() {
+            fs::remove_file(&admin_address).map_err(RunnerError::io("removing", &admin_address))?;
+        }
+        let files = RunFiles { run_dir: &run_dir, bootstrap: config, admin_address: &admin_address };
+        let mut process = Process::spawn(binary, &files, stdout, options)?;
+        let (admin, listeners) =
+            wait_until_ready(&mut process, &admin_address, listeners, options.ready_within)?;
+        Ok(Self {
+            id: process.id(),
+            log: process.log.clone(),
+            process: Mutex::new(process),
+            admin,
+            run_dir,
+            listeners,
+            reconfigurable: Vec::new(),
+        })
     }
 
     /// The address that this listener really has.
@@ -161,10 +201,25 @@ impl Envoy {
     /// # Errors
     /// If Envoy does not answer, or if a single sample could not be read.
     pub fn scrape(&self) -> Result<Scrape, RunnerError> {
+        self.collected(EVERYTHING)
+    }
+
+    /// As [`scrape`](Self::scrape), but only statistics whose name, before tags are taken out, begins with `prefix`:
+    /// quicker where there are many listeners. What Wasm modules count begins with `wasmcustom.`.
+    ///
+    /// # Errors
+    /// As [`scrape`](Self::scrape).
+    pub fn scrape_beginning_with(&self, prefix: &str) -> Result<Scrape, RunnerError> {
+        // As it stands in a regular expression and in a URL.
+        let literal: String = prefix.bytes().map(|byte| format!("%5Cx%7B{byte:02x}%7D")).collect();
+        self.collected(&format!("{EVERYTHING}&filter=%5E({literal}|server%5C.dropped_stat_flushes%24)"))
+    }
+
+    fn collected(&self, path: &str) -> Result<Scrape, RunnerError> {
         let mut before =
             Scrape::parse(&self.admin_get(COLLECTION_PROMETHEUS)?)?.counter(COLLECTION_SKIPPED, &[]);
         let collected = poll_until(COLLECTED_WITHIN, || {
-            let scrape = Scrape::parse(&self.prometheus_text()?)?;
+            let scrape = Scrape::parse(&self.admin_get(path)?)?;
             // A request that comes during a collection begins none, and is counted.
             let now = scrape.counter(COLLECTION_SKIPPED, &[]);
             let is_complete = now == before;
@@ -172,7 +227,7 @@ impl Envoy {
             Ok(is_complete.then_some(scrape))
         })?;
         collected.ok_or_else(|| RunnerError::Admin {
-            path: "/stats/prometheus".to_owned(),
+            path: path.to_owned(),
             reason: "the histograms were not collected in time".to_owned(),
         })
     }
@@ -182,9 +237,7 @@ impl Envoy {
     /// # Errors
     /// If Envoy does not answer.
     pub fn prometheus_text(&self) -> Result<String, RunnerError> {
-        // Not `/stats/prometheus`, the same text: Envoy 1.36 then begins two collections per request, so that
-        // `scrape` would see one skipped each time.
-        self.admin_get("/stats?format=prometheus")
+        self.admin_get(EVERYTHING)
     }
 
     /// `/stats` as it is: one `name: value` per line, names before tags are taken out.
@@ -235,7 +288,7 @@ impl Envoy {
             })?;
         let log_start = self.log.len();
         let before = Attempts::of(&self.admin, filter.name())?;
-        replace_file(&target.file, &filter.discovery_response())?;
+        replace_file(&target.file, &filter.discovery_response(target.chain))?;
         let after = self.wait_until(UPDATE_WITHIN, || {
             let now = Attempts::of(&self.admin, filter.name())?;
             Ok((now.taken > before.taken || now.refused > before.refused).then_some(now))
@@ -374,6 +427,9 @@ impl Attempts {
     }
 }
 
+/// Not `/stats/prometheus`, the same text: Envoy 1.36 then begins two collections per request, so that
+/// `scrape` would see one skipped each time.
+const EVERYTHING: &str = "/stats?format=prometheus";
 const COLLECTION_SKIPPED: &str = "envoy_server_dropped_stat_flushes";
 const COLLECTION_PROMETHEUS: &str = "/stats?format=prometheus&filter=%5Eserver%5C.dropped_stat_flushes%24";
 const COLLECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -384,7 +440,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 fn wait_until_ready(
     process: &mut Process,
     admin_address: &Path,
-    bootstrap: &Bootstrap,
+    expected_listeners: usize,
     within: Duration,
 ) -> Result<(Admin, Vec<(String, SocketAddr)>), RunnerError> {
     let log = process.log.path().to_owned();
@@ -399,7 +455,7 @@ fn wait_until_ready(
             return Ok(None);
         }
         let listeners = admin.listeners()?;
-        Ok((listeners.len() >= bootstrap.listeners().len()).then_some((admin, listeners)))
+        Ok((listeners.len() >= expected_listeners).then_some((admin, listeners)))
     })?;
     ready.ok_or_else(|| RunnerError::NotReady { waited: within, reasons: process.log.reasons_since(0), log })
 }

@@ -1,4 +1,4 @@
-//! A TCP listener: where it listens, its filters, and where it forwards to.
+//! A listener: where it listens, its filters, and where it forwards to.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Upstream, WasmFilter};
+use crate::access_log::{self, AccessLog};
+use crate::http;
+use crate::transport_socket::{self, DownstreamTls, Tap};
+use crate::wasm_filter::FilterChain;
+use crate::{Upstream, WasmFilter, WasmPlugin};
 
 /// Which way connections go through a listener, seen from the workload that Envoy stands beside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,89 +24,76 @@ pub enum TrafficDirection {
     Outbound,
 }
 
-/// Where a line per closed connection goes, and its format (Envoy's `%COMMAND%` operators; a line end is
-/// added).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
-    /// Into this file; a relative path is meant from the run directory.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The format of a line.
-        format: String,
-    },
-    /// To Envoy's standard output, which is then our own.
-    Stdout {
-        /// The format of a line.
-        format: String,
-    },
-}
-
-/// The listener's own certificate, in PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DownstreamTls {
-    /// The certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub private_key: PathBuf,
-    /// If given, clients must show a certificate that this authority signed.
-    pub client_authority: Option<PathBuf>,
-}
-
-/// The form of what Envoy's tap writes, one file per connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TapFormat {
-    /// JSON with the octets in base64 (`JSON_BODY_AS_BYTES`).
-    Json,
-    /// Length-delimited `TraceWrapper` messages (`PROTO_BINARY_LENGTH_DELIMITED`), written as they happen.
-    LengthDelimited,
-    /// One binary `TraceWrapper` (`PROTO_BINARY`).
-    Binary,
-    /// The text form of protobuf (`PROTO_TEXT`).
-    Text,
-}
-
-/// Envoy's tap on the downstream side of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tap {
-    /// What the file names begin with; Envoy appends `_<connection id>.<format>`.
-    pub path_prefix: PathBuf,
-    /// The form of the files.
-    pub format: TapFormat,
-    /// Octets kept per direction and connection.
-    pub max_buffered_bytes: u32,
-}
-
-/// A TCP listener.
+/// A listener that forwards connections ([`new`](Self::new)) or HTTP requests ([`http`](Self::http)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) filters: Vec<WasmFilter>,
-    pub(crate) upstream: Upstream,
+    upstream: Upstream,
+    protocol: Protocol,
     direction: TrafficDirection,
     tls: Option<DownstreamTls>,
     tap: Option<Tap>,
     access_log: Option<AccessLog>,
+    access_loggers: Vec<WasmPlugin>,
     buffer_limit: Option<u32>,
     idle_timeout: Option<Duration>,
 }
 
+/// What a listener forwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    /// Whole connections, by `tcp_proxy`.
+    Tcp,
+    /// Requests, by the HTTP connection manager and its router.
+    Http {
+        /// Whether Envoy adds headers of its own.
+        own_headers: bool,
+    },
+}
+
 impl Listener {
-    /// A listener on 127.0.0.1 and a free port, that forwards to `upstream` without any filter.
+    /// A TCP listener on 127.0.0.1 and a free port, that forwards to `upstream` without any filter. Its
+    /// [filters](Self::filter) are network filters.
     pub fn new(name: impl Into<String>, upstream: Upstream) -> Self {
         Self {
             name: name.into(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             filters: Vec::new(),
             upstream,
+            protocol: Protocol::Tcp,
             direction: TrafficDirection::default(),
             tls: None,
             tap: None,
             access_log: None,
+            access_loggers: Vec::new(),
             buffer_limit: None,
             idle_timeout: None,
         }
+    }
+
+    /// An HTTP listener on 127.0.0.1 and a free port, that forwards every request to `upstream` without any filter.
+    /// Its [filters](Self::filter) are HTTP filters.
+    ///
+    /// Clients may speak HTTP/1.1 or HTTP/2 in clear text; the server is spoken to in HTTP/1.1, unless the upstream
+    /// [says otherwise](Upstream::http2). Trailers pass in HTTP/1.1 too, which Envoy's own default is not.
+    pub fn http(name: impl Into<String>, upstream: Upstream) -> Self {
+        Self {
+            upstream: upstream.with_http(),
+            protocol: Protocol::Http { own_headers: true },
+            ..Self::new(name, Upstream::new("127.0.0.1", 0))
+        }
+    }
+
+    /// Of an HTTP listener: adds no headers that differ from request to request (`x-request-id`,
+    /// `x-envoy-upstream-service-time` and their kin), and leaves the server's `server` as it is. Of a TCP listener:
+    /// nothing.
+    pub fn without_own_headers(mut self) -> Self {
+        if let Protocol::Http { own_headers } = &mut self.protocol {
+            *own_headers = false;
+        }
+        self
     }
 
     /// The port on 127.0.0.1; 0 means any free one.
@@ -116,9 +107,15 @@ impl Listener {
         self
     }
 
-    /// Adds a filter behind those already there.
-    pub fn filter(mut self, filter: WasmFilter) -> Self {
-        self.filters.push(filter);
+    /// Adds a filter behind those already there: a network filter, or an HTTP filter of an HTTP listener.
+    pub fn filter(mut self, filter: impl Into<WasmFilter>) -> Self {
+        self.filters.push(filter.into());
+        self
+    }
+
+    /// Adds a Wasm module that is told of each connection, or request of an HTTP listener, when it is over.
+    pub fn access_logger(mut self, plugin: WasmPlugin) -> Self {
+        self.access_loggers.push(plugin);
         self
     }
 
@@ -140,7 +137,7 @@ impl Listener {
         self
     }
 
-    /// One line per closed connection.
+    /// One line per closed connection, or per request of an HTTP listener.
     pub fn access_log(mut self, log: AccessLog) -> Self {
         self.access_log = Some(log);
         self
@@ -160,7 +157,9 @@ impl Listener {
 
     /// Files that must be there before Envoy starts, with what they are for.
     pub(crate) fn input_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let modules = self.filters.iter().map(|filter| ("Wasm module", filter.module()));
+        let filters = self.filters.iter().map(WasmFilter::module);
+        let modules = filters.chain(self.access_loggers.iter().map(WasmPlugin::module));
+        let modules = modules.map(|path| ("Wasm module", path));
         let tls = self.tls.iter().flat_map(|tls| {
             [("TLS certificate", &*tls.certificate), ("TLS private key", &*tls.private_key)]
                 .into_iter()
@@ -178,6 +177,19 @@ impl Listener {
         format!("{}_upstream", self.name)
     }
 
+    /// The Envoy cluster behind this listener.
+    pub(crate) fn cluster(&self) -> Value {
+        self.upstream.cluster(&self.cluster_name())
+    }
+
+    /// The kind of its filters.
+    pub(crate) fn filter_chain(&self) -> FilterChain {
+        match self.protocol {
+            Protocol::Tcp => FilterChain::Network,
+            Protocol::Http { .. } => FilterChain::Http,
+        }
+    }
+
     /// The file through which this filter is configured, for [`Delivery::File`](crate::Delivery::File).
     pub(crate) fn discovery_file(&self, filter: &WasmFilter, run_dir: &Path) -> PathBuf {
         run_dir.join(format!("filter-{}-{}.json", self.name, filter.name()))
@@ -185,14 +197,18 @@ impl Listener {
 
     /// The `envoy.config.listener.v3.Listener`.
     pub(crate) fn to_json(&self, run_dir: &Path) -> Value {
-        let mut filters: Vec<Value> = self
-            .filters
-            .iter()
-            .map(|filter| filter.chain_entry(&self.discovery_file(filter, run_dir)))
-            .collect();
-        filters.push(self.tcp_proxy(run_dir));
+        let kind = self.filter_chain();
+        let entry = |filter: &WasmFilter| filter.chain_entry(kind, &self.discovery_file(filter, run_dir));
+        let mut filters: Vec<Value> = self.filters.iter().map(entry).collect();
+        match self.protocol {
+            Protocol::Tcp => filters.push(self.tcp_proxy(run_dir)),
+            Protocol::Http { own_headers } => {
+                filters.push(http::router(own_headers));
+                filters = vec![self.connection_manager(own_headers, &filters, run_dir)];
+            }
+        }
         let mut chain = json!({"filters": filters});
-        if let Some(socket) = self.transport_socket() {
+        if let Some(socket) = transport_socket::downstream(self.tls.as_ref(), self.tap.as_ref()) {
             chain["transport_socket"] = socket;
         }
         let mut listener = json!({
@@ -222,88 +238,28 @@ impl Listener {
             "cluster": self.cluster_name(),
         });
         if let Some(timeout) = self.idle_timeout {
-            config["idle_timeout"] = json!(format!("{}.{:09}s", timeout.as_secs(), timeout.subsec_nanos()));
+            config["idle_timeout"] = json!(duration(timeout));
         }
-        if let Some(log) = &self.access_log {
-            config["access_log"] = json!([access_logger(log, run_dir)]);
-        }
+        config["access_log"] = self.access_logs(run_dir);
         json!({"name": "envoy.filters.network.tcp_proxy", "typed_config": config})
     }
 
-    fn transport_socket(&self) -> Option<Value> {
-        let tls = self.tls.as_ref().map(downstream_tls);
-        let Some(tap) = &self.tap else { return tls };
-        Some(json!({
-            "name": "envoy.transport_sockets.tap",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tap.v3.Tap",
-                "common_config": {"static_config": {
-                    "match": {"any_match": true},
-                    "output_config": {
-                        "sinks": [{
-                            "format": match tap.format {
-                                TapFormat::Json => "JSON_BODY_AS_BYTES",
-                                TapFormat::LengthDelimited => "PROTO_BINARY_LENGTH_DELIMITED",
-                                TapFormat::Binary => "PROTO_BINARY",
-                                TapFormat::Text => "PROTO_TEXT",
-                            },
-                            "file_per_tap": {"path_prefix": tap.path_prefix},
-                        }],
-                        "max_buffered_rx_bytes": tap.max_buffered_bytes,
-                        "max_buffered_tx_bytes": tap.max_buffered_bytes,
-                        // The other forms cannot be appended to, so they are written when the connection ends.
-                        "streaming": tap.format == TapFormat::LengthDelimited,
-                    },
-                }},
-                "transport_socket": tls.unwrap_or_else(raw_buffer),
-            },
-        }))
-    }
-}
-
-/// A connection as it is.
-pub(crate) fn raw_buffer() -> Value {
-    json!({
-        "name": "envoy.transport_sockets.raw_buffer",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
-        },
-    })
-}
-
-fn downstream_tls(tls: &DownstreamTls) -> Value {
-    let mut common = json!({
-        "tls_certificates": [{
-            "certificate_chain": {"filename": tls.certificate},
-            "private_key": {"filename": tls.private_key},
-        }],
-    });
-    if let Some(authority) = &tls.client_authority {
-        common["validation_context"] = json!({"trusted_ca": {"filename": authority}});
-    }
-    json!({
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            "require_client_certificate": tls.client_authority.is_some(),
-            "common_tls_context": common,
-        },
-    })
-}
-
-fn access_logger(log: &AccessLog, run_dir: &Path) -> Value {
-    let (name, kind, path, format) = match log {
-        AccessLog::File { path, format } => {
-            ("file", "file.v3.FileAccessLog", Some(run_dir.join(path)), format)
+    fn connection_manager(&self, own_headers: bool, filters: &[Value], run_dir: &Path) -> Value {
+        let mut config = http::connection_manager(&self.name, &self.cluster_name(), own_headers, filters);
+        if let Some(timeout) = self.idle_timeout {
+            config["common_http_protocol_options"] = json!({"idle_timeout": duration(timeout)});
         }
-        AccessLog::Stdout { format } => ("stdout", "stream.v3.StdoutAccessLog", None, format),
-    };
-    let mut config = json!({
-        "@type": format!("type.googleapis.com/envoy.extensions.access_loggers.{kind}"),
-        "log_format": {"text_format_source": {"inline_string": format!("{format}\n")}},
-    });
-    if let Some(path) = path {
-        config["path"] = json!(path);
+        config["access_log"] = self.access_logs(run_dir);
+        json!({"name": "envoy.filters.network.http_connection_manager", "typed_config": config})
     }
-    json!({"name": format!("envoy.access_loggers.{name}"), "typed_config": config})
+
+    fn access_logs(&self, run_dir: &Path) -> Value {
+        let lines = self.access_log.iter().map(|log| log.to_json(run_dir));
+        lines.chain(self.access_loggers.iter().map(access_log::wasm)).collect()
+    }
+}
+
+/// As protobuf's JSON writes a `Duration`.
+fn duration(duration: Duration) -> String {
+    format!("{}.{:09}s", duration.as_secs(), duration.subsec_nanos())
 }

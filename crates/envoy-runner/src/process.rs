@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::lifeline::Lifeline;
 use crate::log_file::LogFile;
-use crate::{Bootstrap, EnvoyBinary, RunnerError, StartOptions};
+use crate::{EnvoyBinary, RunnerError, StartOptions};
 
 /// A child process that is Envoy. Dropping it kills it and waits for it.
 pub(crate) struct Process {
@@ -21,8 +21,8 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn spawn(
         binary: &EnvoyBinary,
-        bootstrap: &Bootstrap,
         files: &RunFiles<'_>,
+        stdout: Stdio,
         options: &StartOptions,
     ) -> Result<Self, RunnerError> {
         let log = LogFile::new(files.run_dir.join("envoy.log"));
@@ -42,10 +42,13 @@ impl Process {
             .args(["--file-flush-interval-msec", "100"])
             .current_dir(files.run_dir)
             .stdin(Stdio::null())
-            .stdout(if bootstrap.logs_to_stdout() { Stdio::inherit() } else { Stdio::null() })
+            .stdout(stdout)
             .stderr(log_output);
         if let Some(levels) = &options.component_log_level {
             command.args(["--component-log-level", levels]);
+        }
+        if let Some(format) = &options.log_format {
+            command.args(["--log-format", format]);
         }
         if let Some(time) = options.drain_time {
             command.args(["--drain-time-s", &time.as_secs().to_string()]);

@@ -13,17 +13,25 @@ pub enum ProxyProtocol {
     V2,
 }
 
-/// One or more servers behind a listener.
+/// One or more servers behind a listener, or that extensions call out to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     endpoints: Vec<(String, u16)>,
     proxy_protocol: Option<ProxyProtocol>,
+    http: Option<HttpVersion>,
+}
+
+/// How Envoy speaks HTTP to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HttpVersion {
+    Http1,
+    Http2,
 }
 
 impl Upstream {
     /// One server, by address or by a host name that Envoy resolves.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { endpoints: vec![(host.into(), port)], proxy_protocol: None }
+        Self { endpoints: vec![(host.into(), port)], proxy_protocol: None, http: None }
     }
 
     /// One more server; connections are spread over all of them.
@@ -35,6 +43,18 @@ impl Upstream {
     /// Tells the server the client's address by a PROXY protocol header.
     pub fn proxy_protocol(mut self, version: ProxyProtocol) -> Self {
         self.proxy_protocol = Some(version);
+        self
+    }
+
+    /// Speaks HTTP/2 to the server, in clear text and without asking first, as gRPC needs it.
+    pub fn http2(mut self) -> Self {
+        self.http = Some(HttpVersion::Http2);
+        self
+    }
+
+    /// The server of an HTTP listener.
+    pub(crate) fn with_http(mut self) -> Self {
+        self.http.get_or_insert(HttpVersion::Http1);
         self
     }
 
@@ -68,7 +88,19 @@ impl Upstream {
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
                     "config": {"version": match version { ProxyProtocol::V1 => "V1", ProxyProtocol::V2 => "V2" }},
-                    "transport_socket": crate::listener::raw_buffer(),
+                    "transport_socket": crate::transport_socket::raw_buffer(),
+                },
+            });
+        }
+        if let Some(version) = self.http {
+            let explicit = match version {
+                HttpVersion::Http1 => json!({"http_protocol_options": {"enable_trailers": true}}),
+                HttpVersion::Http2 => json!({"http2_protocol_options": {}}),
+            };
+            cluster["typed_extension_protocol_options"] = json!({
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": explicit,
                 },
             });
         }

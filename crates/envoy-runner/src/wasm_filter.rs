@@ -1,20 +1,10 @@
-//! A Wasm module as a network filter of a listener.
+//! A Wasm module as a filter of a listener.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// What Envoy does with connections once the module's VM has failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FailurePolicy {
-    /// A new VM is made, after a back-off. What the suite ships for plain Envoy.
-    #[default]
-    Reload,
-    /// New connections pass without the filter.
-    Open,
-    /// New connections are closed. Envoy's own default.
-    Closed,
-}
+use crate::{FailurePolicy, WasmPlugin};
 
 /// How the filter's configuration reaches Envoy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,16 +17,11 @@ pub enum Delivery {
     File,
 }
 
-/// One Wasm network filter: a module and its configuration.
+/// One Wasm filter: a module, its configuration, and how that reaches Envoy. A network filter or an HTTP
+/// filter, as the listener is that it is added to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WasmFilter {
-    name: String,
-    module: PathBuf,
-    root_id: String,
-    vm_id: String,
-    configuration: Option<String>,
-    failure_policy: FailurePolicy,
-    allowed_capabilities: Option<Vec<String>>,
+    plugin: WasmPlugin,
     delivery: Delivery,
 }
 
@@ -44,49 +29,32 @@ impl WasmFilter {
     /// A filter named `name` from the module at `module`, without a configuration. The name is also the
     /// root id, by which a module with several extensions chooses one.
     pub fn new(name: impl Into<String>, module: impl Into<PathBuf>) -> Self {
-        let name = name.into();
-        Self {
-            root_id: name.clone(),
-            vm_id: name.clone(),
-            name,
-            module: module.into(),
-            configuration: None,
-            failure_policy: FailurePolicy::default(),
-            allowed_capabilities: None,
-            delivery: Delivery::default(),
-        }
+        WasmPlugin::new(name, module).into()
     }
 
-    /// The configuration as the module reads it: JSON text, passed on octet by octet, so that a test can
-    /// also pass text that is not JSON.
-    pub fn configuration(mut self, json: impl Into<String>) -> Self {
-        self.configuration = Some(json.into());
-        self
+    /// As [`WasmPlugin::configuration`].
+    pub fn configuration(self, json: impl Into<String>) -> Self {
+        self.with(|plugin| plugin.configuration(json))
     }
 
-    /// The extension inside the module, if not called like the filter.
-    pub fn root_id(mut self, root_id: impl Into<String>) -> Self {
-        self.root_id = root_id.into();
-        self
+    /// As [`WasmPlugin::root_id`].
+    pub fn root_id(self, root_id: impl Into<String>) -> Self {
+        self.with(|plugin| plugin.root_id(root_id))
     }
 
-    /// Filters with the same module, `vm_id` and VM configuration share a VM per worker: one trap takes all
-    /// of them. By default the filter's name.
-    pub fn vm_id(mut self, vm_id: impl Into<String>) -> Self {
-        self.vm_id = vm_id.into();
-        self
+    /// As [`WasmPlugin::vm_id`].
+    pub fn vm_id(self, vm_id: impl Into<String>) -> Self {
+        self.with(|plugin| plugin.vm_id(vm_id))
     }
 
-    /// What happens to connections once the VM has failed.
-    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
-        self.failure_policy = policy;
-        self
+    /// As [`WasmPlugin::failure_policy`].
+    pub fn failure_policy(self, policy: FailurePolicy) -> Self {
+        self.with(|plugin| plugin.failure_policy(policy))
     }
 
-    /// Only these host calls and callbacks, such as `proxy_log`, are open to the module; all are by default.
-    pub fn allowed_capabilities(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.allowed_capabilities = Some(names.into_iter().map(Into::into).collect());
-        self
+    /// As [`WasmPlugin::allowed_capabilities`].
+    pub fn allowed_capabilities(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.with(|plugin| plugin.allowed_capabilities(names))
     }
 
     /// How the configuration reaches Envoy.
@@ -95,12 +63,16 @@ impl WasmFilter {
         self
     }
 
+    fn with(self, change: impl FnOnce(WasmPlugin) -> WasmPlugin) -> Self {
+        Self { plugin: change(self.plugin), ..self }
+    }
+
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.plugin.name()
     }
 
     pub(crate) fn module(&self) -> &Path {
-        &self.module
+        self.plugin.module()
     }
 
     pub(crate) fn is_delivered_by_file(&self) -> bool {
@@ -109,58 +81,56 @@ impl WasmFilter {
 
     /// The entry in a listener's filter chain; `discovery` is the file that holds the rest, for
     /// [`Delivery::File`].
-    pub(crate) fn chain_entry(&self, discovery: &Path) -> Value {
+    pub(crate) fn chain_entry(&self, chain: FilterChain, discovery: &Path) -> Value {
         match self.delivery {
-            Delivery::Inline => json!({"name": self.name, "typed_config": self.typed_config()}),
+            Delivery::Inline => json!({"name": self.name(), "typed_config": self.typed_config(chain)}),
             Delivery::File => json!({
-                "name": self.name,
+                "name": self.name(),
                 "config_discovery": {
                     "config_source": {
                         "path_config_source": {"path": discovery},
                         "resource_api_version": "V3",
                     },
-                    "type_urls": [TYPE_URL],
+                    "type_urls": [chain.type_url()],
                 },
             }),
         }
     }
 
     /// The content of the discovery file.
-    pub(crate) fn discovery_response(&self) -> Value {
+    pub(crate) fn discovery_response(&self, chain: FilterChain) -> Value {
         json!({
             "resources": [{
                 "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-                "name": self.name,
-                "typed_config": self.typed_config(),
+                "name": self.name(),
+                "typed_config": self.typed_config(chain),
             }],
         })
     }
 
-    fn typed_config(&self) -> Value {
-        let mut config = json!({
-            "name": self.name,
-            "root_id": self.root_id,
-            "failure_policy": match self.failure_policy {
-                FailurePolicy::Reload => "FAIL_RELOAD",
-                FailurePolicy::Open => "FAIL_OPEN",
-                FailurePolicy::Closed => "FAIL_CLOSED",
-            },
-            "vm_config": {
-                "vm_id": self.vm_id,
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": self.module}},
-            },
-        });
-        if let Some(text) = &self.configuration {
-            config["configuration"] =
-                json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
-        }
-        if let Some(names) = &self.allowed_capabilities {
-            let allowed: Map<String, Value> = names.iter().map(|name| (name.clone(), json!({}))).collect();
-            config["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
-        }
-        json!({"@type": TYPE_URL, "config": config})
+    fn typed_config(&self, chain: FilterChain) -> Value {
+        json!({"@type": chain.type_url(), "config": self.plugin.to_json()})
     }
 }
 
-const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
+impl From<WasmPlugin> for WasmFilter {
+    fn from(plugin: WasmPlugin) -> Self {
+        Self { plugin, delivery: Delivery::default() }
+    }
+}
+
+/// The kind of chain that a filter stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FilterChain {
+    Network,
+    Http,
+}
+
+impl FilterChain {
+    fn type_url(self) -> &'static str {
+        match self {
+            Self::Network => "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
+            Self::Http => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        }
+    }
+}

@@ -35,6 +35,9 @@ fn forwards_counts_and_stops_on_the_oldest_and_the_newest() {
         let labels = [("envoy_tcp_prefix", "echo")];
         assert_eq!(scrape.counter("envoy_tcp_downstream_cx_total", &labels), 1.0);
         assert_eq!(scrape.counter("envoy_tcp_downstream_cx_rx_bytes_total", &labels), 5.0);
+        let some = envoy.scrape_beginning_with("tcp.echo.").unwrap();
+        assert_eq!(some.counter("envoy_tcp_downstream_cx_total", &labels), 1.0);
+        assert_eq!(some.samples("envoy_listener_downstream_cx_total").count(), 0);
         let info = envoy.server_info().unwrap();
         assert_eq!(info.state, "LIVE");
         assert!(info.version.contains(&version.to_string()), "{}", info.version);
