@@ -1,14 +1,18 @@
 //! Setting up a FakeEnvoy.
 
 use std::fmt;
+use std::sync::Arc;
 
 use envoy_sdk::{Module, Status, TrafficDirection};
 
+use crate::call_outs::Cluster;
 use crate::envoy::FakeEnvoy;
 use crate::failures::{Failures, HostCall};
 use crate::log_line::{LogLevel, LogLine};
+use crate::process::Process;
 use crate::properties::PropertyValue;
 use crate::settings::Settings;
+use crate::workers::WorkersBootstrap;
 use crate::world::World;
 
 /// A listener and its plugin before Envoy starts: made by [`FakeEnvoy::new`], started by
@@ -76,6 +80,35 @@ impl Bootstrap {
         self
     }
 
+    /// Declares a cluster that call-outs can go to. What those in it answer is the test's to say, see
+    /// [`FakeEnvoy::http_calls`], [`FakeEnvoy::grpc_calls`] and [`FakeEnvoy::grpc_streams`].
+    #[must_use]
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.settings.clusters.add(name.into(), Cluster::Hosts);
+        self
+    }
+
+    /// Declares a cluster in which there is nobody to ask: it has no endpoints, or none of them is healthy.
+    #[must_use]
+    pub fn cluster_without_hosts(mut self, name: impl Into<String>) -> Self {
+        self.settings.clusters.add(name.into(), Cluster::NoHosts);
+        self
+    }
+
+    /// Registers a foreign function, as a build of Envoy with extensions of its own does; also in place of one that
+    /// FakeEnvoy has. What it answers is a result, or a status other than `Ok`.
+    ///
+    /// FakeEnvoy itself has `declare_property`, `set_envoy_filter_state` and `clear_route_cache`.
+    #[must_use]
+    pub fn foreign_function(
+        mut self,
+        name: impl Into<String>,
+        function: impl Fn(&[u8]) -> Result<Vec<u8>, Status> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.foreign_functions.register(name.into(), Arc::new(function));
+        self
+    }
+
     /// Makes the next call of this function fail, also while the plugin is being configured.
     #[must_use]
     #[track_caller]
@@ -101,7 +134,24 @@ impl Bootstrap {
     /// When this thread has a FakeEnvoy already: a VM is a thread.
     #[track_caller]
     pub fn configure(self, configuration: impl AsRef<[u8]>) -> Result<FakeEnvoy, Refused> {
-        FakeEnvoy::start(World::new(self.module, self.settings, self.failures), configuration.as_ref())
+        self.start_worker(0, Process::default(), configuration.as_ref())
+    }
+
+    /// Several workers instead of one, each with a thread and a VM of its own.
+    #[must_use]
+    pub fn workers(self, count: usize) -> WorkersBootstrap {
+        WorkersBootstrap::new(self, count)
+    }
+
+    #[track_caller]
+    pub(crate) fn start_worker(
+        self,
+        worker: usize,
+        process: Process,
+        configuration: &[u8],
+    ) -> Result<FakeEnvoy, Refused> {
+        let settings = Settings { process, worker, ..self.settings };
+        FakeEnvoy::start(World::new(self.module, settings, self.failures), configuration)
     }
 }
 

@@ -3,17 +3,23 @@
 use envoy_sdk::Status;
 use envoy_sdk::native_host::Answer;
 
+use crate::stream::Way;
+
 /// `proxy_buffer_type_t`, as far as it means something on a TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BufferKind {
-    /// Bodies of HTTP messages: never there on a TCP connection, and read as empty.
-    HttpBody,
+    /// The body of a request or a response: read as empty where there is none.
+    Http(Way),
     /// Data from the client.
     Downstream,
     /// Data from the server.
     Upstream,
-    /// The answer of a call-out, the argument of a foreign call: not found outside of their callbacks.
-    CallOut,
+    /// The body of an HTTP call-out's answer: not found outside of its callback.
+    CallResponseBody,
+    /// A gRPC message.
+    GrpcMessage,
+    /// The argument of a foreign call into the module, which Envoy never makes.
+    CallData,
     /// `vm_config.configuration`, which is always empty here.
     VmConfiguration,
     /// The plugin's configuration: found only while it is being configured.
@@ -23,10 +29,13 @@ pub(crate) enum BufferKind {
 impl BufferKind {
     pub(crate) fn from_code(code: u32) -> Answer<Self> {
         Ok(match code {
-            0 | 1 => Self::HttpBody,
+            0 => Self::Http(Way::ToServer),
+            1 => Self::Http(Way::ToClient),
             2 => Self::Downstream,
             3 => Self::Upstream,
-            4 | 5 | 8 => Self::CallOut,
+            4 => Self::CallResponseBody,
+            5 => Self::GrpcMessage,
+            8 => Self::CallData,
             6 => Self::VmConfiguration,
             7 => Self::PluginConfiguration,
             _ => return Err(Status::BAD_ARGUMENT),

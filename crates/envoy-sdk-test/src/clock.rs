@@ -12,6 +12,25 @@ pub(crate) struct Clock {
     now: Duration,
     /// One timer per plugin, by its root context.
     timers: BTreeMap<u32, Timer>,
+    /// Call-outs that wait for an answer, by token.
+    calls: BTreeMap<u32, Waiting>,
+}
+
+/// A call-out since it was begun.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    begun: Duration,
+    /// `None` waits for ever.
+    due: Option<Duration>,
+}
+
+/// Something whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The timer of this plugin fires.
+    Tick(u32),
+    /// The call-out of this token has waited for too long.
+    TimeOut(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +41,7 @@ struct Timer {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { now: Duration::from_secs(START), timers: BTreeMap::new() }
+        Self { now: Duration::from_secs(START), timers: BTreeMap::new(), calls: BTreeMap::new() }
     }
 }
 
@@ -49,17 +68,41 @@ impl Clock {
         self.timers.get(&root).map(|timer| timer.period)
     }
 
-    /// Moves on to the timer that is due next, no later than `until`, and starts it again. `None` when there is
-    /// none: the clock then stands at `until`.
-    pub(crate) fn next_tick(&mut self, until: Duration) -> Option<u32> {
-        let next = self.timers.iter_mut().min_by_key(|(_, timer)| timer.due);
-        match next {
-            Some((root, timer)) if timer.due <= until => {
+    /// A call-out begins to wait; without a time-out it does so for ever.
+    pub(crate) fn begin_call(&mut self, token: u32, timeout: Option<Duration>) {
+        let due = timeout.map(|timeout| self.now.saturating_add(timeout));
+        self.calls.insert(token, Waiting { begun: self.now, due });
+    }
+
+    /// A call-out waits no more.
+    pub(crate) fn end_call(&mut self, token: u32) {
+        self.calls.remove(&token);
+    }
+
+    /// How long a call-out has been waiting.
+    pub(crate) fn waited(&self, token: u32) -> Duration {
+        self.calls.get(&token).map_or(Duration::ZERO, |call| self.now.saturating_sub(call.begun))
+    }
+
+    /// Moves on to what is due next, no later than `until`: a timer is started again, a call-out's time is over. `None`
+    /// when there is nothing: the clock then stands at `until`.
+    pub(crate) fn next_due(&mut self, until: Duration) -> Option<Due> {
+        let tick = self.timers.iter_mut().min_by_key(|(_, timer)| timer.due);
+        let tick = tick.filter(|(_, timer)| timer.due <= until);
+        let calls = self.calls.iter().filter_map(|(token, call)| Some((*token, call.due?)));
+        let call = calls.min_by_key(|(_, due)| *due).filter(|(_, due)| *due <= until);
+        match (tick, call) {
+            (Some((root, timer)), call) if call.is_none_or(|(_, due)| timer.due <= due) => {
                 self.now = timer.due;
                 timer.due = timer.due.saturating_add(timer.period);
-                Some(*root)
+                Some(Due::Tick(*root))
             }
-            _ => {
+            (_, Some((token, due))) => {
+                self.now = due;
+                self.calls.remove(&token);
+                Some(Due::TimeOut(token))
+            }
+            (_, None) => {
                 self.now = until;
                 None
             }
@@ -78,6 +121,10 @@ impl Clock {
             // Timers run on monotonic time: what was left of them is still left.
             timer.due = now + timer.due.saturating_sub(self.now);
         }
+        for call in self.calls.values_mut() {
+            call.begun = now.saturating_sub(self.now.saturating_sub(call.begun));
+            call.due = call.due.map(|due| now + due.saturating_sub(self.now));
+        }
         self.now = now;
     }
 }
@@ -86,9 +133,17 @@ impl Clock {
 mod tests {
     use super::*;
 
-    fn ticks(clock: &mut Clock, milliseconds: u64) -> Vec<u32> {
+    fn due(clock: &mut Clock, milliseconds: u64) -> Vec<Due> {
         let until = clock.after(Duration::from_millis(milliseconds));
-        std::iter::from_fn(|| clock.next_tick(until)).collect()
+        std::iter::from_fn(|| clock.next_due(until)).collect()
+    }
+
+    fn ticks(clock: &mut Clock, milliseconds: u64) -> Vec<u32> {
+        let tick = |due| match due {
+            Due::Tick(root) => root,
+            Due::TimeOut(token) => panic!("call-out {token} has timed out"),
+        };
+        due(clock, milliseconds).into_iter().map(tick).collect()
     }
 
     #[test]
@@ -112,6 +167,21 @@ mod tests {
         clock.set_timer(1, 500);
         assert_eq!(ticks(&mut clock, 400), [0; 0]);
         assert_eq!(ticks(&mut clock, 100), [1]);
+    }
+
+    #[test]
+    fn call_outs_time_out_between_ticks() {
+        let mut clock = Clock::default();
+        clock.set_timer(1, 30);
+        clock.begin_call(4, Some(Duration::from_millis(40)));
+        clock.begin_call(8, Some(Duration::from_millis(10)));
+        clock.begin_call(12, None);
+        clock.end_call(8);
+        assert_eq!(clock.waited(4), Duration::ZERO);
+        assert_eq!(due(&mut clock, 39), [Due::Tick(1)]);
+        assert_eq!((clock.waited(4), clock.waited(8)), (Duration::from_millis(39), Duration::ZERO));
+        assert_eq!(due(&mut clock, 60), [Due::TimeOut(4), Due::Tick(1), Due::Tick(1)]);
+        assert_eq!(clock.waited(12), Duration::from_millis(99));
     }
 
     #[test]

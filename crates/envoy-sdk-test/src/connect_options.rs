@@ -16,6 +16,7 @@ pub struct ConnectOptions {
     pub(crate) listener_address: Option<String>,
     pub(crate) tls_version: Option<String>,
     pub(crate) mtls: bool,
+    pub(crate) slow_handshake: bool,
     pub(crate) server_address: Option<String>,
     pub(crate) server_refuses: bool,
     pub(crate) properties: Properties,
@@ -59,6 +60,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn mtls(self, version: impl Into<String>) -> Self {
         Self { mtls: true, ..self.tls(version) }
+    }
+
+    /// The client takes its time with the handshake: what it shows of itself is not known before its first data, also
+    /// where the server speaks first. Otherwise it is known from the first callback behind `on_new_connection` on.
+    #[must_use]
+    pub fn slow_handshake(mut self) -> Self {
+        self.slow_handshake = true;
+        self
     }
 
     /// The server's address and port.

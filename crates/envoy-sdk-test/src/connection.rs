@@ -2,7 +2,7 @@
 
 use std::rc::{Rc, Weak};
 
-use envoy_sdk::FilterStatus;
+use envoy_sdk::{FilterStatus, ResponseFlags};
 
 use crate::flow::Presented;
 use crate::stream::{ClosedBy, Opening, Stream, Way};
@@ -57,7 +57,9 @@ impl Connection {
     #[track_caller]
     pub fn client_resets(&mut self) {
         self.assert_open("the client cannot reset");
-        self.world().client_resets(self.context);
+        let world = self.world();
+        world.client_resets(self.context);
+        world.settle();
     }
 
     /// The server sends octets, which Envoy reads in one piece.
@@ -84,7 +86,10 @@ impl Connection {
     pub fn server_resets(&mut self) {
         self.assert_open("the server cannot reset");
         self.assert_connected();
-        self.world().close(self.context, ClosedBy::Envoy);
+        self.with(|stream| stream.set_response_flags(ResponseFlags::UPSTREAM_REMOTE_RESET));
+        let world = self.world();
+        world.server_resets(self.context);
+        world.settle();
     }
 
     /// Both sides end in good order, the client first.
@@ -109,7 +114,7 @@ impl Connection {
     #[track_caller]
     pub fn envoy_closes(&mut self) {
         self.assert_open("Envoy cannot close");
-        self.world().close(self.context, ClosedBy::Envoy);
+        self.close();
     }
 
     /// All octets that the server has received.
@@ -132,6 +137,21 @@ impl Connection {
         self.with(|stream| stream.to_client.holds_back())
     }
 
+    /// Whether Envoy has connected to the server.
+    pub fn has_reached_server(&self) -> bool {
+        self.with(|stream| stream.opening == Opening::Connected && !stream.options.server_refuses)
+    }
+
+    /// Whether the server has seen the end, whoever it came from.
+    pub fn server_has_seen_end(&self) -> bool {
+        self.with(|stream| stream.to_server.end_delivered || stream.closed.is_some())
+    }
+
+    /// Whether the client has seen the end, whoever it came from.
+    pub fn client_has_seen_end(&self) -> bool {
+        self.with(|stream| stream.to_client.end_delivered || stream.closed.is_some())
+    }
+
     /// Whether the connection has not ended.
     pub fn is_open(&self) -> bool {
         self.closed_by().is_none()
@@ -144,12 +164,24 @@ impl Connection {
 
     /// Filter state that the filter has set: what an access log prints for `%FILTER_STATE(wasm.<key>:PLAIN)%`.
     pub fn filter_state(&self, key: &str) -> Option<Vec<u8>> {
-        self.with(|stream| stream.filter_state.get(key.as_bytes()).cloned())
+        self.with(|stream| stream.filter_state.value(key.as_bytes()))
+    }
+
+    /// An object of one of Envoy's own extensions that the filter has put into the filter state, by its full name.
+    pub fn filter_state_object(&self, name: &str) -> Option<Vec<u8>> {
+        self.with(|stream| stream.filter_state.object(name.as_bytes()))
     }
 
     /// The context, as the module knows it: log lines and host errors name it.
     pub fn context(&self) -> u32 {
         self.context
+    }
+
+    #[track_caller]
+    fn close(&self) {
+        let world = self.world();
+        world.close(self.context, ClosedBy::Envoy);
+        world.settle();
     }
 
     #[track_caller]
@@ -167,7 +199,9 @@ impl Connection {
             assert!(!flow.ended, "the {sender} has ended its side already");
             flow.delivered.len()
         });
-        let presented = self.world().arrive(self.context, way, octets, end);
+        let world = self.world();
+        let presented = world.arrive(self.context, way, octets, end);
+        world.settle();
         self.with(|stream| {
             let flow = stream.flow(way);
             let status = match presented {

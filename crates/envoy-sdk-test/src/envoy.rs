@@ -8,10 +8,14 @@ use envoy_sdk::native_host::{exports, install_host};
 use envoy_sdk::{Module, Status};
 
 use crate::bootstrap::{Bootstrap, Refused};
+use crate::call_outs;
+use crate::clock::Due;
 use crate::connect_options::ConnectOptions;
 use crate::connection::Connection;
 use crate::failures::HostCall;
+use crate::http::{HttpExchange, HttpOptions, HttpRequest};
 use crate::log_line::{LogLevel, LogLine};
+use crate::settings::Settings;
 use crate::stats::StatsSnapshot;
 use crate::stream::ClosedBy;
 use crate::trace::Call;
@@ -55,17 +59,46 @@ impl FakeEnvoy {
             );
         }
         match world.start_plugin(configuration) {
-            Some(root) => Ok(Self { world, root, configuration: configuration.to_vec() }),
+            Some(root) => {
+                world.settle();
+                Ok(Self { world, root, configuration: configuration.to_vec() })
+            }
             None => {
                 stop_host();
+                call_outs::forget_vm(&world.state().call_outs);
                 Err(Refused { log: std::mem::take(&mut world.state().log) })
             }
         }
     }
 
-    #[cfg(test)]
+    /// A connection that there is or was, by its [context](Connection::context).
+    ///
+    /// # Panics
+    /// When there was none.
+    #[track_caller]
+    pub fn connection(&self, context: u32) -> Connection {
+        let exists = self.world.state().streams.contains_key(&context);
+        assert!(exists, "there is no connection with the context {context}");
+        Connection::new(&self.world, context)
+    }
+
+    /// How this Envoy was set up.
+    pub(crate) fn settings(&self) -> Settings {
+        self.world.state().settings.clone()
+    }
+
+    /// See [`World::settle`].
+    pub(crate) fn settle(&self) {
+        self.world.settle();
+    }
+
     pub(crate) fn world(&self) -> Rc<World> {
         Rc::clone(&self.world)
+    }
+
+    /// The context of the plugin as it is configured now.
+    pub(crate) fn root(&self) -> u32 {
+        self.root
     }
 
     /// A client connects.
@@ -76,7 +109,27 @@ impl FakeEnvoy {
     /// A client connects, as described.
     pub fn connect_with(&mut self, options: ConnectOptions) -> Connection {
         let context = self.world.open(self.root, options);
+        self.world.settle();
         Connection::new(&self.world, context)
+    }
+
+    /// A client is about to send a request, to a plugin that is an HTTP filter.
+    pub fn http_stream(&mut self) -> HttpExchange {
+        self.http_stream_with(HttpOptions::new())
+    }
+
+    /// A client is about to send a request, as described.
+    pub fn http_stream_with(&mut self, options: HttpOptions) -> HttpExchange {
+        HttpExchange::new(&self.world, self.root, options)
+    }
+
+    /// A client sends a whole request: headers, then the body in one piece, then trailers. It stops where the stream
+    /// ends under way.
+    #[track_caller]
+    pub fn http_request(&mut self, request: HttpRequest) -> HttpExchange {
+        let mut exchange = self.http_stream();
+        exchange.send(request);
+        exchange
     }
 
     /// The plugin gets another configuration, as through extension config discovery: connections that are open keep
@@ -107,16 +160,23 @@ impl FakeEnvoy {
         if !used {
             self.world.stop_plugin(old);
         }
+        self.world.settle();
         Ok(())
     }
 
-    /// Time passes, and timers fire.
+    /// Time passes: timers fire, and call-outs that have waited for too long are answered by Envoy itself.
     pub fn advance(&mut self, duration: Duration) {
         let until = self.world.state().clock.after(duration);
         loop {
-            let next = self.world.state().clock.next_tick(until);
-            let Some(root) = next else { return };
-            self.world.enter("proxy_on_tick", root, &[root.into()], || exports::tick(root));
+            let next = self.world.state().clock.next_due(until);
+            match next {
+                Some(Due::Tick(root)) => {
+                    self.world.enter("proxy_on_tick", root, &[root.into()], || exports::tick(root));
+                }
+                Some(Due::TimeOut(token)) => self.world.time_out(token),
+                None => return,
+            }
+            self.world.settle();
         }
     }
 
@@ -174,12 +234,12 @@ impl FakeEnvoy {
 
     /// A value in shared data.
     pub fn shared_data(&self, key: impl AsRef<[u8]>) -> Option<Vec<u8>> {
-        self.world.state().shared.get(key.as_ref()).ok().map(|(value, _)| value)
+        self.world.state().shared_data().get(key.as_ref()).ok().map(|(value, _)| value)
     }
 
     /// Another VM stores a value in shared data.
     pub fn set_shared_data(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let _always_stored = self.world.state().shared.set(key.as_ref(), value.as_ref(), 0);
+        let _always_stored = self.world.state().shared_data().set(key.as_ref(), value.as_ref(), 0);
     }
 
     /// Makes the next call of this function fail.
@@ -207,8 +267,8 @@ impl FakeEnvoy {
 
 impl Drop for FakeEnvoy {
     fn drop(&mut self) {
-        let failing = std::thread::panicking();
-        let (streams, roots) = {
+        let failing = std::thread::panicking() || self.settings().process.has_failed();
+        let (streams, requests, roots) = {
             let state = self.world.state();
             if failing {
                 let skipped = state.log.len().saturating_sub(LINES_SHOWN);
@@ -218,7 +278,10 @@ impl Drop for FakeEnvoy {
             }
             let left =
                 state.streams.iter().filter(|(_, stream)| !stream.deleted).map(|(context, _)| *context);
-            (left.collect::<Vec<_>>(), state.roots.keys().copied().collect::<Vec<_>>())
+            let requests =
+                state.http_streams.iter().filter(|(_, stream)| !stream.deleted).map(|(context, _)| *context);
+            let roots = state.roots.keys().copied();
+            (left.collect::<Vec<_>>(), requests.collect::<Vec<_>>(), roots.collect::<Vec<_>>())
         };
         // In a test that is failing, nothing is called that could fail once more; but the contexts have to go, or
         // the next FakeEnvoy of this thread could not use their numbers again.
@@ -227,6 +290,15 @@ impl Drop for FakeEnvoy {
                 self.world.delete_stream(context);
             } else {
                 self.world.close(context, ClosedBy::Envoy);
+            }
+        }
+        for context in requests {
+            // What a failed assertion has left half ended goes without further callbacks as well.
+            let ending = self.world.with_http(context, |_| ()).is_none();
+            if failing || ending {
+                self.world.delete_http(context);
+            } else {
+                self.world.reset_http(context);
             }
         }
         for root in roots {
@@ -238,6 +310,7 @@ impl Drop for FakeEnvoy {
             }
         }
         stop_host();
+        call_outs::forget_vm(&self.world.state().call_outs);
     }
 }
 

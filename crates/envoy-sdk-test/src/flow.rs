@@ -1,11 +1,9 @@
 //! How octets and ends travel through the filter, in the order in which Envoy calls.
 
-use std::time::SystemTime;
-
 use envoy_sdk::native_host::exports;
 
 use crate::connect_options::ConnectOptions;
-use crate::properties::Properties;
+use crate::connection_properties::connection_properties;
 use crate::stream::{ClosedBy, Flow, Opening, Stream, Way};
 use crate::trace::Argument;
 use crate::world::World;
@@ -29,20 +27,22 @@ impl World {
     /// Accepts a connection. Returns its context.
     pub(crate) fn open(&self, root: u32, options: ConnectOptions) -> u32 {
         let context = self.create_context(root, |state, context| {
-            state.last_connection_id += 1;
-            let id = options.connection_id.unwrap_or(state.last_connection_id);
+            let next = state.settings.process.next_connection_id();
+            let id = options.connection_id.unwrap_or(next);
             let properties = connection_properties(&options, id, state.clock.now());
             let stream = Stream {
                 root,
                 options,
                 properties,
                 filter_state: Default::default(),
+                handshake_done: false,
                 opening: Opening::Held,
                 to_server: Flow::default(),
                 to_client: Flow::default(),
                 closed: None,
                 deleted: false,
                 reset_unread: false,
+                server_reset_unread: false,
             };
             state.streams.insert(context, stream);
         });
@@ -58,14 +58,12 @@ impl World {
     /// Envoy's proxy filter comes after this one: it connects once this one lets it.
     fn connect_to_server(&self, context: u32) {
         let refused = self.with_open(context, |stream| {
-            let address =
-                stream.options.server_address.clone().unwrap_or_else(|| "198.51.100.1:25".to_owned());
-            let refused = stream.options.server_refuses;
-            let reason = if refused { "delayed connect error: Connection refused" } else { "" };
-            set_address(&mut stream.properties, "upstream", &address);
-            stream.properties.set(&["upstream", "transport_failure_reason"], reason);
+            stream.choose_server();
             stream.opening = Opening::Connected;
-            refused
+            if !stream.options.slow_handshake {
+                stream.complete_handshake();
+            }
+            stream.options.server_refuses
         });
         if refused == Some(true) {
             self.close(context, ClosedBy::Envoy);
@@ -80,7 +78,7 @@ impl World {
             let flow = stream.flow(way);
             flow.ended |= end;
             flow.unread.extend_from_slice(octets);
-            !held && flow.buffer.len() < limit
+            !held && flow.buffer.len() <= limit
         });
         if readable == Some(true) { self.present(context, way) } else { Presented::Unread }
     }
@@ -88,6 +86,9 @@ impl World {
     /// Reads what is there and shows it to the filter, together with what it held back before.
     fn present(&self, context: u32, way: Way) -> Presented {
         let Some((size, end)) = self.with_open(context, |stream| {
+            if way == Way::ToServer {
+                stream.complete_handshake();
+            }
             let flow = stream.flow(way);
             let mut unread = std::mem::take(&mut flow.unread);
             flow.buffer.append(&mut unread);
@@ -111,13 +112,23 @@ impl World {
             self.server_has_ended(context);
         }
         let paused = status == PAUSE;
-        self.with_open(context, |stream| {
+        let into_reset = self.with_open(context, |stream| {
+            let reset = match way {
+                Way::ToServer => stream.server_reset_unread,
+                Way::ToClient => stream.reset_unread,
+            };
             let flow = stream.flow(way);
-            if !paused {
-                flow.pass_on();
-                flow.reachable = false;
+            if paused {
+                return false;
             }
+            let into_reset = reset && !flow.buffer.is_empty();
+            flow.pass_on();
+            flow.reachable = false;
+            into_reset
         });
+        if into_reset == Some(true) {
+            self.close(context, if way == Way::ToClient { ClosedBy::Client } else { ClosedBy::Envoy });
+        }
         self.finish(context, way);
         if paused { Presented::Paused } else { Presented::Continued }
     }
@@ -168,14 +179,26 @@ impl World {
         }
     }
 
-    /// The client resets the connection. Envoy notices only where it reads.
+    /// The client resets the connection. Envoy notices only where it reads: not while a new connection is held, and
+    /// after the client's end only when it writes to it.
     pub(crate) fn client_resets(&self, context: u32) {
-        let held = self.with_open(context, |stream| {
+        let reading = self.with_open(context, |stream| {
             stream.reset_unread = true;
-            stream.opening == Opening::Held
+            stream.opening != Opening::Held && !stream.to_server.end_presented
         });
-        if held == Some(false) {
+        if reading == Some(true) {
             self.close(context, ClosedBy::Client);
+        }
+    }
+
+    /// The server resets the connection. After its end, Envoy notices only when it writes to it.
+    pub(crate) fn server_resets(&self, context: u32) {
+        let reading = self.with_open(context, |stream| {
+            stream.server_reset_unread = true;
+            !stream.to_client.end_presented
+        });
+        if reading == Some(true) {
+            self.close(context, ClosedBy::Envoy);
         }
     }
 
@@ -221,34 +244,5 @@ impl World {
     pub(crate) fn with_open<T>(&self, context: u32, with: impl FnOnce(&mut Stream) -> T) -> Option<T> {
         let mut state = self.state();
         state.streams.get_mut(&context).filter(|stream| stream.closed.is_none()).map(with)
-    }
-}
-
-fn connection_properties(options: &ConnectOptions, id: u64, now: SystemTime) -> Properties {
-    let mut properties = Properties::default();
-    properties.set(&["connection", "id"], id);
-    properties.set(&["connection", "mtls"], options.mtls);
-    properties.set(&["connection", "requested_server_name"], "");
-    if let Some(version) = &options.tls_version {
-        properties.set(&["connection", "tls_version"], version.as_str());
-    }
-    let client =
-        options.client_address.clone().unwrap_or_else(|| format!("192.0.2.1:{}", 40_000 + id % 20_000));
-    set_address(&mut properties, "source", &client);
-    set_address(
-        &mut properties,
-        "destination",
-        options.listener_address.as_deref().unwrap_or("192.0.2.25:25"),
-    );
-    let time = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    properties.set(&["request", "time"], u64::try_from(time).unwrap_or(u64::MAX));
-    properties.set(&["response", "flags"], 0);
-    properties
-}
-
-fn set_address(properties: &mut Properties, group: &str, address: &str) {
-    properties.set(&[group, "address"], address);
-    if let Some(port) = address.rsplit(':').next().and_then(|port| port.parse::<u64>().ok()) {
-        properties.set(&[group, "port"], port);
     }
 }

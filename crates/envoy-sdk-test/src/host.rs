@@ -1,12 +1,14 @@
 //! The host's functions, as they answer on a TCP connection.
 
 use envoy_sdk::Status;
-use envoy_sdk::native_host::{Answer, Host};
+use envoy_sdk::native_host::{Answer, Host, Pairs};
 
 use crate::buffers::{self, BufferKind};
 use crate::failures::HostCall;
+use crate::header_maps::{self, MapKind};
+use crate::http::SentLocalReply;
+use crate::http::envoy_headers::decode;
 use crate::log_line::{LogLevel, LogLine};
-use crate::properties;
 use crate::stream::Way;
 use crate::trace::{Argument, Call, Direction};
 use crate::world::{Deferred, State, World};
@@ -17,7 +19,7 @@ const LAST_STREAM_KIND: u32 = 3;
 
 impl World {
     /// Answers one host call: traced, and failing where the test wants it to.
-    fn answer<T>(
+    pub(crate) fn answer<T>(
         &self,
         call: HostCall,
         arguments: Vec<Argument>,
@@ -27,30 +29,45 @@ impl World {
     }
 
     /// As [`answer`](Self::answer), for a call that asks the module for so much memory to put the answer into.
-    fn answer_into<T>(
+    pub(crate) fn answer_into<T>(
         &self,
         call: HostCall,
         arguments: Vec<Argument>,
         memory: impl FnOnce(&T) -> usize,
         body: impl FnOnce(&mut State) -> Answer<T>,
     ) -> Answer<T> {
+        self.begin_call(call, arguments);
+        let answer = self.attempt(call, body);
+        self.end_call(call, &answer, answer.as_ref().map_or(0, memory));
+        answer
+    }
+
+    /// Traces that a host call begins.
+    pub(crate) fn begin_call(&self, call: HostCall, arguments: Vec<Argument>) {
         let mut state = self.state();
-        // Outside of a callback only the test itself can have called: no Envoy would see that.
-        let traced = state.current().is_some();
-        if traced {
+        if state.is_running() {
             state.trace.push(Call::begin(Direction::IntoHost, call.name(), arguments));
         }
-        let too_early = traced && !state.initialized && call != HostCall::Log;
+    }
+
+    /// Answers a host call, unless it is to fail.
+    pub(crate) fn attempt<T>(&self, call: HostCall, body: impl FnOnce(&mut State) -> Answer<T>) -> Answer<T> {
+        let mut state = self.state();
+        let too_early = state.is_running() && !state.initialized && call != HostCall::Log;
         if too_early {
             state.called_too_early = Some(call.name());
         }
-        let answer = match state.failures.take(call) {
+        match state.failures.take(call) {
             _ if too_early => Err(Status::INTERNAL_FAILURE),
             Some(status) => Err(status),
             None => body(&mut state),
-        };
-        if traced {
-            let size = answer.as_ref().map_or(0, memory);
+        }
+    }
+
+    /// Traces that a host call has ended, after it has asked the module for so much memory.
+    pub(crate) fn end_call<T>(&self, call: HostCall, answer: &Answer<T>, size: usize) {
+        let mut state = self.state();
+        if state.is_running() {
             if size > 0 {
                 state.trace.push(Call::begin(Direction::IntoVm, "malloc", vec![size.into()]));
                 state.trace.push(Call::end(Direction::IntoVm, "malloc", Some(Argument::Address)));
@@ -58,7 +75,6 @@ impl World {
             let status = answer.as_ref().err().map_or(Status::OK, |status| *status).code();
             state.trace.push(Call::end(Direction::IntoHost, call.name(), Some(status.into())));
         }
-        answer
     }
 
     /// As [`answer_into`](Self::answer_into), for a call that is answered with octets.
@@ -73,7 +89,7 @@ impl World {
 }
 
 /// The arguments by which a module passes octets: where they are, and how many.
-fn passed(octets: &[u8]) -> [Argument; 2] {
+pub(crate) fn passed(octets: &[u8]) -> [Argument; 2] {
     [Argument::Address, octets.len().into()]
 }
 
@@ -129,8 +145,15 @@ impl Host for World {
         let mut arguments = vec![buffer.into(), start.into(), size.into()];
         arguments.extend(passed(data));
         self.answer(HostCall::SetBufferBytes, arguments, |state| {
-            let writable =
-                matches!(BufferKind::from_code(buffer)?, BufferKind::Downstream | BufferKind::Upstream);
+            let kind = BufferKind::from_code(buffer)?;
+            let writable = [
+                BufferKind::Http(Way::ToServer),
+                BufferKind::Http(Way::ToClient),
+                BufferKind::Downstream,
+                BufferKind::Upstream,
+                BufferKind::GrpcMessage,
+            ]
+            .contains(&kind);
             with_buffer(state, buffer, |octets| match octets {
                 Some(octets) if writable => buffers::write(octets, start, size, data),
                 _ => Err(Status::BAD_ARGUMENT),
@@ -138,32 +161,120 @@ impl Host for World {
         })
     }
 
+    fn header_map_pairs(&self, map: u32) -> Answer<Option<Vec<u8>>> {
+        let arguments = [map.into()].into_iter().chain(WANTED).collect();
+        self.answer_octets(HostCall::GetHeaderMapPairs, arguments, |state| {
+            Ok(header_maps::pairs(state.header_map(MapKind::from_code(map)?)))
+        })
+    }
+
+    fn header_map_value(&self, map: u32, key: &[u8]) -> Answer<Option<Vec<u8>>> {
+        let arguments = [map.into()].into_iter().chain(passed(key)).chain(WANTED).collect();
+        self.answer_octets(HostCall::GetHeaderMapValue, arguments, |state| {
+            state.header_value(MapKind::from_code(map)?, key)
+        })
+    }
+
+    fn set_header_map_pairs(&self, map: u32, pairs: Pairs<'_>) -> Answer<()> {
+        let arguments = [map.into()].into_iter().chain(passed(pairs)).collect();
+        self.answer(HostCall::SetHeaderMapPairs, arguments, |state| {
+            state.with_writable_map(map, |map| map.refill(&decode(pairs)))
+        })
+    }
+
+    fn replace_header_map_value(&self, map: u32, key: &[u8], value: &[u8]) -> Answer<()> {
+        let arguments = [map.into()].into_iter().chain(passed(key)).chain(passed(value)).collect();
+        self.answer(HostCall::ReplaceHeaderMapValue, arguments, |state| {
+            state.with_writable_map(map, |map| map.replace(key, value))
+        })
+    }
+
+    fn add_header_map_value(&self, map: u32, key: &[u8], value: &[u8]) -> Answer<()> {
+        let arguments = [map.into()].into_iter().chain(passed(key)).chain(passed(value)).collect();
+        self.answer(HostCall::AddHeaderMapValue, arguments, |state| {
+            state.with_writable_map(map, |map| map.add(key, value))
+        })
+    }
+
+    fn remove_header_map_value(&self, map: u32, key: &[u8]) -> Answer<()> {
+        let arguments = [map.into()].into_iter().chain(passed(key)).collect();
+        self.answer(HostCall::RemoveHeaderMapValue, arguments, |state| {
+            state.with_writable_map(map, |map| map.remove(key))
+        })
+    }
+
+    fn send_local_response(
+        &self,
+        status_code: u32,
+        details: &[u8],
+        body: &[u8],
+        headers: Pairs<'_>,
+        grpc_status: i32,
+    ) -> Answer<()> {
+        let octets = [details, body, headers].into_iter().flat_map(passed);
+        let mut arguments = vec![status_code.into()];
+        arguments.extend(octets);
+        arguments.push(grpc_status.cast_unsigned().into());
+        self.answer(HostCall::SendLocalResponse, arguments, |state| {
+            state.send_local_reply(SentLocalReply::from_filter(
+                status_code,
+                details,
+                body,
+                headers,
+                grpc_status,
+            ));
+            Ok(())
+        })
+    }
+
     fn property(&self, path: &[u8]) -> Answer<Option<Vec<u8>>> {
         let arguments = passed(path).into_iter().chain(WANTED).collect();
-        self.answer_octets(HostCall::GetProperty, arguments, |state| read_property(state, path))
+        self.answer_octets(HostCall::GetProperty, arguments, |state| state.read_property(path))
     }
 
     fn set_property(&self, path: &[u8], value: &[u8]) -> Answer<()> {
         let arguments = passed(path).into_iter().chain(passed(value)).collect();
-        self.answer(HostCall::SetProperty, arguments, |state| {
-            // Filter state belongs to a connection: a plugin has none.
-            let stream = state.current_stream().ok_or(Status::NOT_FOUND)?;
-            stream.filter_state.insert(path.to_vec(), value.to_vec());
-            Ok(())
-        })
+        self.answer(HostCall::SetProperty, arguments, |state| state.set_filter_state(path, value))
     }
 
     fn shared_data(&self, key: &[u8]) -> Answer<(Option<Vec<u8>>, u32)> {
         let arguments = passed(key).into_iter().chain(WANTED).chain([Argument::Address]).collect();
         let memory = |(value, _): &(Vec<u8>, u32)| value.len();
-        let answer =
-            self.answer_into(HostCall::GetSharedData, arguments, memory, |state| state.shared.get(key));
+        let answer = self
+            .answer_into(HostCall::GetSharedData, arguments, memory, |state| state.shared_data().get(key));
         answer.map(|(value, version)| (Some(value), version))
     }
 
     fn set_shared_data(&self, key: &[u8], value: &[u8], cas: u32) -> Answer<()> {
         let arguments = passed(key).into_iter().chain(passed(value)).chain([cas.into()]).collect();
-        self.answer(HostCall::SetSharedData, arguments, |state| state.shared.set(key, value, cas))
+        self.answer(HostCall::SetSharedData, arguments, |state| state.shared_data().set(key, value, cas))
+    }
+
+    fn register_shared_queue(&self, name: &[u8]) -> Answer<u32> {
+        let arguments = passed(name).into_iter().chain([Argument::Address]).collect();
+        self.answer(HostCall::RegisterSharedQueue, arguments, |state| state.register_queue(name))
+    }
+
+    fn resolve_shared_queue(&self, vm_id: &[u8], name: &[u8]) -> Answer<u32> {
+        let arguments = passed(vm_id).into_iter().chain(passed(name)).chain([Argument::Address]).collect();
+        self.answer(HostCall::ResolveSharedQueue, arguments, |state| state.queues().resolve(vm_id, name))
+    }
+
+    fn dequeue_shared_queue(&self, queue: u32) -> Answer<Option<Vec<u8>>> {
+        let arguments = [queue.into()].into_iter().chain(WANTED).collect();
+        self.answer_octets(HostCall::DequeueSharedQueue, arguments, |state| state.queues().dequeue(queue))
+    }
+
+    fn enqueue_shared_queue(&self, queue: u32, value: &[u8]) -> Answer<()> {
+        let arguments = [queue.into()].into_iter().chain(passed(value)).collect();
+        self.answer(HostCall::EnqueueSharedQueue, arguments, |state| state.queues().enqueue(queue, value))
+    }
+
+    fn call_foreign_function(&self, name: &[u8], arguments: &[u8]) -> Answer<Option<Vec<u8>>> {
+        let traced = passed(name).into_iter().chain(passed(arguments)).chain(WANTED).collect();
+        self.answer_octets(HostCall::CallForeignFunction, traced, |state| {
+            state.call_foreign_function(name, arguments)
+        })
     }
 
     fn continue_stream(&self, stream: u32) -> Answer<()> {
@@ -175,6 +286,55 @@ impl Host for World {
 
     fn close_stream(&self, stream: u32) -> Answer<()> {
         self.answer(HostCall::CloseStream, vec![stream.into()], |state| defer(state, stream, Deferred::Close))
+    }
+
+    fn http_call(
+        &self,
+        upstream: &[u8],
+        headers: Pairs<'_>,
+        body: &[u8],
+        trailers: Pairs<'_>,
+        timeout: u32,
+    ) -> Answer<u32> {
+        self.call_http(upstream, [headers, body, trailers], timeout)
+    }
+
+    fn grpc_call(
+        &self,
+        upstream: &[u8],
+        service: &[u8],
+        method: &[u8],
+        initial_metadata: Pairs<'_>,
+        message: &[u8],
+        timeout: u32,
+    ) -> Answer<u32> {
+        self.call_grpc(upstream, [service, method], [initial_metadata, message], timeout)
+    }
+
+    fn grpc_stream(
+        &self,
+        upstream: &[u8],
+        service: &[u8],
+        method: &[u8],
+        initial_metadata: Pairs<'_>,
+    ) -> Answer<u32> {
+        self.open_grpc(upstream, [service, method], initial_metadata)
+    }
+
+    fn grpc_send(&self, token: u32, message: &[u8], end_stream: bool) -> Answer<()> {
+        self.send_on_grpc(token, message, end_stream)
+    }
+
+    fn grpc_cancel(&self, token: u32) -> Answer<()> {
+        self.answer(HostCall::GrpcCancel, vec![token.into()], |state| state.cancel_grpc(token))
+    }
+
+    fn grpc_close(&self, token: u32) -> Answer<()> {
+        self.answer(HostCall::GrpcClose, vec![token.into()], |state| state.close_grpc(token))
+    }
+
+    fn grpc_status(&self) -> Answer<(u32, Option<Vec<u8>>)> {
+        self.ended_grpc_status()
     }
 
     fn set_effective_context(&self, context: u32) -> Answer<()> {
@@ -214,6 +374,13 @@ fn defer(state: &mut State, stream_kind: u32, action: fn(u32) -> Deferred) -> An
     if stream_kind > LAST_STREAM_KIND {
         return Err(Status::BAD_ARGUMENT);
     }
+    if let Some(context) = state.current().filter(|context| state.http_streams.contains_key(context)) {
+        match action(context) {
+            Deferred::Close(_) => state.close_http(context, stream_kind),
+            _ => state.continue_http(context, stream_kind),
+        }
+        return Ok(());
+    }
     if (DOWNSTREAM..=UPSTREAM).contains(&stream_kind)
         && let Some(context) = state.current().filter(|context| state.streams.contains_key(context))
     {
@@ -231,8 +398,16 @@ fn with_buffer<T>(
     let way = match BufferKind::from_code(code)? {
         BufferKind::Downstream => Way::ToServer,
         BufferKind::Upstream => Way::ToClient,
-        BufferKind::HttpBody | BufferKind::VmConfiguration => return with(None),
-        BufferKind::CallOut => return Err(Status::NOT_FOUND),
+        BufferKind::Http(way) => return with(state.http_body(way)),
+        BufferKind::VmConfiguration | BufferKind::CallData => return with(None),
+        BufferKind::CallResponseBody => {
+            let root = state.current_root().ok_or(Status::NOT_FOUND)?;
+            return with(Some(state.call_outs.received(root).body().ok_or(Status::NOT_FOUND)?));
+        }
+        BufferKind::GrpcMessage => {
+            let root = state.current_root().ok_or(Status::NOT_FOUND)?;
+            return with(state.call_outs.received(root).message());
+        }
         BufferKind::PluginConfiguration => {
             let context = state.current().ok_or(Status::NOT_FOUND)?;
             let root = state.roots.get_mut(&context).filter(|root| root.configuring);
@@ -241,29 +416,4 @@ fn with_buffer<T>(
     };
     let flow = state.current_stream().map(|stream| stream.flow(way));
     with(flow.filter(|flow| flow.reachable).map(|flow| &mut flow.buffer))
-}
-
-fn read_property(state: &State, path: &[u8]) -> Answer<Vec<u8>> {
-    let of_plugin = state.settings.plugin_properties();
-    let context = state.current();
-    let Some(stream) = context.and_then(|context| state.streams.get(&context)) else {
-        return match of_plugin.get(path) {
-            Some(value) => Ok(value.to_vec()),
-            None => properties::fallback(path, None),
-        };
-    };
-    let sizes = match path {
-        b"request\0size" => Some(stream.to_server.presented.to_le_bytes()),
-        b"response\0size" => Some((stream.to_client.delivered.len() as u64).to_le_bytes()),
-        _ => None,
-    };
-    let of_listener = state.settings.listener_properties();
-    // What the test has set comes first.
-    let known = stream.options.properties.get(path).or_else(|| state.settings.properties.get(path));
-    let known = known.or_else(|| sizes.as_ref().map(<[u8; 8]>::as_slice));
-    let known = known.or_else(|| stream.properties.get(path));
-    match known.or_else(|| of_listener.get(path)).or_else(|| of_plugin.get(path)) {
-        Some(value) => Ok(value.to_vec()),
-        None => properties::fallback(path, Some(&stream.filter_state)),
-    }
 }

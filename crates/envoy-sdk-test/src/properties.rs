@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use envoy_sdk::Status;
-use envoy_sdk::native_host::Answer;
-
 /// A property's value as octets, made from the type that Envoy documents for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PropertyValue(Vec<u8>);
@@ -50,23 +47,23 @@ impl Properties {
         self.0.insert(path.join("\0").into_bytes(), value.into().0);
     }
 
+    /// `<group>.address` and `<group>.port`.
+    pub(crate) fn set_address(&mut self, group: &str, address: &str) {
+        self.set(&[group, "address"], address);
+        if let Some(port) = address.rsplit(':').next().and_then(|port| port.parse::<u64>().ok()) {
+            self.set(&[group, "port"], port);
+        }
+    }
+
+    /// These and others, which come first where both have the same.
+    pub(crate) fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     pub(crate) fn get(&self, path: &[u8]) -> Option<&[u8]> {
         self.0.get(path).map(Vec::as_slice)
     }
-}
-
-/// Groups of attributes that a connection has: asked for as a whole, they cannot be serialised.
-const GROUPS: [&[u8]; 3] = [b"connection", b"source", b"filter_state"];
-
-/// What Envoy answers for a path that is no attribute: filter state under its bare key, or a reason.
-pub(crate) fn fallback(path: &[u8], filter_state: Option<&BTreeMap<Vec<u8>, Vec<u8>>>) -> Answer<Vec<u8>> {
-    if path.is_empty() || (filter_state.is_some() && GROUPS.contains(&path)) {
-        return Err(Status::SERIALIZATION_FAILURE);
-    }
-    // A key of several segments can be written but never be read again.
-    let readable = !path.contains(&0);
-    let value = filter_state.filter(|_| readable).and_then(|state| state.get(path));
-    value.cloned().ok_or(Status::NOT_FOUND)
 }
 
 #[cfg(test)]
@@ -83,19 +80,5 @@ mod tests {
         assert_eq!(properties.get(b"connection\0mtls"), Some(&[1][..]));
         assert_eq!(properties.get(b"plugin_name"), Some(&b"mail"[..]));
         assert_eq!(properties.get(b"connection"), None);
-    }
-
-    /// As Envoy 1.36.2 and 1.40.0 answered.
-    #[test]
-    fn filter_state_is_read_under_its_bare_key() {
-        let state = BTreeMap::from([(b"k".to_vec(), b"v".to_vec()), (b"a\0b".to_vec(), b"v".to_vec())]);
-        let of_connection = |path: &[u8]| fallback(path, Some(&state));
-        assert_eq!(of_connection(b"k"), Ok(b"v".to_vec()));
-        assert_eq!(of_connection(b"wasm.k"), Err(Status::NOT_FOUND));
-        assert_eq!(of_connection(b"filter_state\0wasm.k"), Err(Status::NOT_FOUND));
-        assert_eq!(of_connection(b"a\0b"), Err(Status::NOT_FOUND));
-        assert_eq!(of_connection(b"connection"), Err(Status::SERIALIZATION_FAILURE));
-        assert_eq!(of_connection(b""), Err(Status::SERIALIZATION_FAILURE));
-        assert_eq!(fallback(b"connection", None), Err(Status::NOT_FOUND));
     }
 }

@@ -49,7 +49,7 @@ fn module() -> Module {
 }
 
 /// A world with a plugin (context 1), and the FakeEnvoy that keeps it in order.
-fn world() -> (FakeEnvoy, Rc<World>) {
+pub(crate) fn world() -> (FakeEnvoy, Rc<World>) {
     let world = World::new(module, Settings::new("pausing"), Failures::default());
     let envoy = FakeEnvoy::start(world, b"{}").expect("configured");
     let world = envoy.world();
@@ -57,7 +57,7 @@ fn world() -> (FakeEnvoy, Rc<World>) {
 }
 
 /// Does `calls` as if in a tick, for this context.
-fn in_tick<T>(world: &World, context: u32, calls: impl FnOnce(&World) -> T) -> T {
+pub(crate) fn in_tick<T>(world: &World, context: u32, calls: impl FnOnce(&World) -> T) -> T {
     let mut result = None;
     world.enter("proxy_on_tick", 1, &[], || {
         assert_eq!(world.set_effective_context(context), Ok(()));

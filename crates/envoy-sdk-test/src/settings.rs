@@ -2,7 +2,10 @@
 
 use envoy_sdk::TrafficDirection;
 
+use crate::call_outs::Clusters;
+use crate::foreign_function::ForeignFunctions;
 use crate::log_line::LogLevel;
+use crate::process::Process;
 use crate::properties::Properties;
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`.
@@ -19,6 +22,13 @@ pub(crate) struct Settings {
     pub(crate) buffer_limit: usize,
     /// Given by the test, for all connections.
     pub(crate) properties: Properties,
+    pub(crate) clusters: Clusters,
+    /// Registered by the test.
+    pub(crate) foreign_functions: ForeignFunctions,
+    /// What this VM shares with those of other workers.
+    pub(crate) process: Process,
+    /// Which worker the VM belongs to, from 0.
+    pub(crate) worker: usize,
 }
 
 impl Settings {
@@ -31,6 +41,10 @@ impl Settings {
             log_level: LogLevel::Trace,
             buffer_limit: BUFFER_LIMIT,
             properties: Properties::default(),
+            clusters: Clusters::default(),
+            foreign_functions: ForeignFunctions::default(),
+            process: Process::default(),
+            worker: 0,
         }
     }
 
@@ -53,6 +67,7 @@ impl Settings {
             TrafficDirection::Outbound => 2,
         };
         properties.set(&["xds", "listener_direction"], direction);
+        properties.set(&["xds", "listener_metadata"], "");
         properties.set(&["xds", "filter_chain_name"], "");
         properties.set(&["metadata"], "");
         properties

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::MutexGuard;
+
 use envoy_sdk::Status;
 use envoy_sdk::native_host::Answer;
+
+use crate::world::State;
 
 /// The values that all VMs of one `vm_id` share.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +34,12 @@ impl SharedValues {
         self.last_version += 1;
         self.values.insert(key.to_vec(), (value.to_vec(), self.last_version));
         Ok(())
+    }
+}
+
+impl State {
+    pub(crate) fn shared_data(&self) -> MutexGuard<'_, SharedValues> {
+        self.settings.process.shared_data()
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use envoy_sdk::Status;
 use envoy_sdk::native_host::Answer;
 
+use crate::process::Process;
+
 /// The lowest two bits of an id say what it is; ids of each kind are counted on their own.
 const ID_STEP: u32 = 4;
 
@@ -21,28 +23,46 @@ impl Kind {
     }
 }
 
-/// The host's side of the metrics of one VM.
+/// The host's side of the metrics of one VM: ids are the VM's own, values are Envoy's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     /// Every definition made an id of its own, also for a name that was there before.
     names: BTreeMap<u32, (Kind, String)>,
     defined: [u32; 3],
+    process: Process,
+}
+
+/// The values of all metrics of one Envoy.
+#[derive(Debug, Default)]
+pub(crate) struct StatStore {
     /// Gauges wrap around below 0, as Envoy's do.
     values: BTreeMap<(Kind, String), u64>,
     recorded: BTreeMap<String, Vec<u64>>,
 }
 
+impl StatStore {
+    pub(crate) fn snapshot(&self) -> StatsSnapshot {
+        StatsSnapshot { values: self.values.clone(), recorded: self.recorded.clone() }
+    }
+}
+
 impl Metrics {
+    pub(crate) fn new(process: Process) -> Self {
+        Self { process, ..Self::default() }
+    }
+
     pub(crate) fn define(&mut self, kind: u32, name: &[u8]) -> Answer<u32> {
         let known = Kind::from_code(kind).ok_or(Status::BAD_ARGUMENT)?;
         let name = String::from_utf8_lossy(name).into_owned();
         let count = &mut self.defined[kind as usize];
         *count += 1;
         let id = *count * ID_STEP + kind;
+        let mut store = self.process.stats();
         match known {
-            Kind::Histogram => drop(self.recorded.entry(name.clone()).or_default()),
-            Kind::Counter | Kind::Gauge => drop(self.values.entry((known, name.clone())).or_default()),
+            Kind::Histogram => drop(store.recorded.entry(name.clone()).or_default()),
+            Kind::Counter | Kind::Gauge => drop(store.values.entry((known, name.clone())).or_default()),
         }
+        drop(store);
         self.names.insert(id, (known, name));
         Ok(id)
     }
@@ -56,17 +76,19 @@ impl Metrics {
         if series.0 == Kind::Counter && offset <= 0 {
             return Err(Status::BAD_ARGUMENT);
         }
-        let value = self.values.entry(series.clone()).or_default();
+        let mut store = self.process.stats();
+        let value = store.values.entry(series.clone()).or_default();
         *value = value.wrapping_add_signed(offset);
         Ok(())
     }
 
     pub(crate) fn record(&mut self, id: u32, value: u64) -> Answer<()> {
         let (kind, name) = self.names.get(&id).ok_or(Status::NOT_FOUND)?;
+        let mut store = self.process.stats();
         match kind {
-            Kind::Histogram => self.recorded.entry(name.clone()).or_default().push(value),
-            Kind::Counter => *self.values.entry((*kind, name.clone())).or_default() += value,
-            Kind::Gauge => drop(self.values.insert((*kind, name.clone()), value)),
+            Kind::Histogram => store.recorded.entry(name.clone()).or_default().push(value),
+            Kind::Counter => *store.values.entry((*kind, name.clone())).or_default() += value,
+            Kind::Gauge => drop(store.values.insert((*kind, name.clone()), value)),
         }
         Ok(())
     }
@@ -76,11 +98,11 @@ impl Metrics {
             return Err(Status::BAD_ARGUMENT);
         }
         let series = self.names.get(&id).ok_or(Status::NOT_FOUND)?;
-        Ok(self.values.get(series).copied().unwrap_or_default())
+        Ok(self.process.stats().values.get(series).copied().unwrap_or_default())
     }
 
     pub(crate) fn snapshot(&self) -> StatsSnapshot {
-        StatsSnapshot { values: self.values.clone(), recorded: self.recorded.clone() }
+        self.process.stats().snapshot()
     }
 }
 

@@ -1,8 +1,7 @@
 //! One connection as Envoy keeps it.
 
-use std::collections::BTreeMap;
-
 use crate::connect_options::ConnectOptions;
+use crate::filter_state::FilterState;
 use crate::properties::Properties;
 
 /// Who ended the connection, as the module is told in `on_downstream_close`.
@@ -39,7 +38,9 @@ pub(crate) struct Stream {
     pub(crate) root: u32,
     pub(crate) options: ConnectOptions,
     pub(crate) properties: Properties,
-    pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) filter_state: FilterState,
+    /// The client's TLS handshake is done, if there is one.
+    pub(crate) handshake_done: bool,
     pub(crate) opening: Opening,
     pub(crate) to_server: Flow,
     pub(crate) to_client: Flow,
@@ -49,6 +50,8 @@ pub(crate) struct Stream {
     pub(crate) deleted: bool,
     /// The client has reset the connection while Envoy was not reading.
     pub(crate) reset_unread: bool,
+    /// The server has reset the connection while Envoy was not reading.
+    pub(crate) server_reset_unread: bool,
 }
 
 /// How far a connection has come.

@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, VecDeque};
 use envoy_sdk::Module;
 use envoy_sdk::native_host::exports;
 
+use crate::access_log::LogEntry;
+use crate::call_outs::{CallOuts, Part};
 use crate::clock::Clock;
 use crate::failures::Failures;
+use crate::filter_state::Declarations;
+use crate::http::HttpStream;
 use crate::log_line::LogLine;
 use crate::settings::Settings;
-use crate::shared_data::SharedValues;
 use crate::stats::Metrics;
-use crate::stream::Stream;
+use crate::stream::{Stream, Way};
 use crate::trace::{Argument, Call, Direction};
 
 /// One VM with its host. The state is never borrowed while the module runs: the module calls back.
@@ -29,19 +32,26 @@ pub(crate) struct State {
     pub(crate) roots: BTreeMap<u32, Root>,
     /// All connections there have been, by context.
     pub(crate) streams: BTreeMap<u32, Stream>,
+    /// All HTTP streams there have been, by context.
+    pub(crate) http_streams: BTreeMap<u32, HttpStream>,
     last_context: u32,
-    pub(crate) last_connection_id: u64,
     /// The calls into the VM that have not returned.
     running: Vec<Running>,
     /// The module has been loaded: until then it may do nothing but log.
     pub(crate) initialized: bool,
     /// A host call that the module has made too early.
     pub(crate) called_too_early: Option<&'static str>,
+    /// Why Envoy itself would not have survived what the module did: the test fails when the callback has returned.
+    pub(crate) fatal: Option<String>,
     /// What the module has asked for and Envoy does once the running call has returned.
     deferred: VecDeque<Deferred>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
-    pub(crate) shared: SharedValues,
+    pub(crate) call_outs: CallOuts,
+    /// The entry that an access logger is writing.
+    pub(crate) logging: Option<LogEntry>,
+    /// What contexts have said about filter state.
+    pub(crate) declarations: Declarations,
     pub(crate) log: Vec<LogLine>,
     pub(crate) trace: Vec<Call>,
     pub(crate) failures: Failures,
@@ -69,23 +79,38 @@ struct Running {
 pub(crate) enum Deferred {
     Close(u32),
     ContinueReading(u32),
+    ContinueHttp(u32, Way),
+    ResetHttp(u32),
+    /// The first of the local replies that the stream's filter has asked for.
+    ReplyLocally(u32),
+    /// What a plugin could read of an answer can be read no more.
+    Forget {
+        root: u32,
+        part: Part,
+    },
+    /// A gRPC call-out whose token the module has never got has ended.
+    EndStillborn(u32),
 }
 
 impl World {
     pub(crate) fn new(module: fn() -> Module, settings: Settings, failures: Failures) -> Self {
+        let metrics = Metrics::new(settings.process.clone());
         let state = State {
             settings,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
+            http_streams: BTreeMap::new(),
             last_context: 0,
-            last_connection_id: 0,
             running: Vec::new(),
             initialized: false,
             called_too_early: None,
+            fatal: None,
             deferred: VecDeque::new(),
-            metrics: Metrics::default(),
+            metrics,
             clock: Clock::default(),
-            shared: SharedValues::default(),
+            call_outs: CallOuts::default(),
+            logging: None,
+            declarations: Declarations::default(),
             log: Vec::new(),
             trace: Vec::new(),
             failures,
@@ -116,6 +141,13 @@ impl World {
             let mut state = self.state();
             state.running.pop();
             state.trace.push(Call::end(Direction::IntoVm, function, result.as_argument()));
+            let outermost = state.running.is_empty();
+            if let Some(reason) = state.fatal.take_if(|_| outermost) {
+                // This Envoy is dead: nothing of it goes on.
+                state.deferred.clear();
+                drop(state);
+                panic!("{reason}");
+            }
         }
         self.do_deferred();
         result
@@ -127,6 +159,11 @@ impl World {
             match next {
                 Some(Deferred::Close(context)) => self.close(context, crate::ClosedBy::Envoy),
                 Some(Deferred::ContinueReading(context)) => self.continue_reading(context),
+                Some(Deferred::ContinueHttp(context, way)) => self.continue_http(context, way),
+                Some(Deferred::ResetHttp(context)) => self.reset_http(context),
+                Some(Deferred::ReplyLocally(context)) => self.reply_for_filter(context),
+                Some(Deferred::Forget { root, part }) => self.state().call_outs.received(root).forget(part),
+                Some(Deferred::EndStillborn(token)) => self.end_stillborn(token),
                 None => return,
             }
         }
@@ -168,10 +205,23 @@ impl World {
         self.delete_plugin(root);
     }
 
+    /// Ends a plugin that has been replaced, with the last of its streams.
+    pub(crate) fn stop_plugin_if_unused(&self, root: u32) {
+        let unused = {
+            let state = self.state();
+            state.roots.get(&root).is_some_and(|root| root.retired) && !state.is_used(root)
+        };
+        if unused {
+            self.stop_plugin(root);
+        }
+    }
+
     pub(crate) fn delete_plugin(&self, root: u32) {
         self.state().clock.set_timer(root, 0);
         self.enter("proxy_on_delete", root, &[root.into()], || exports::delete(root));
-        self.state().roots.remove(&root);
+        let mut state = self.state();
+        state.roots.remove(&root);
+        state.call_outs.forget_plugin(root);
     }
 
     /// Makes a context; `parent` 0 for a plugin's.
@@ -197,20 +247,39 @@ impl State {
         Some(running.effective.filter(|context| self.exists(*context)).unwrap_or(running.context))
     }
 
+    /// Whether the module is running. Otherwise only the test itself can make a host call: no Envoy would see that.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// The connection that a host call is for, unless it is a plugin's.
     pub(crate) fn current_stream(&mut self) -> Option<&mut Stream> {
         let context = self.current()?;
         self.streams.get_mut(&context)
     }
 
+    /// The HTTP stream that a host call is for, unless it is a plugin's or a connection's.
+    pub(crate) fn current_http(&mut self) -> Option<&mut HttpStream> {
+        let context = self.current()?;
+        self.http_streams.get_mut(&context)
+    }
+
+    /// The number that the next context will have.
+    pub(crate) fn next_context(&self) -> u32 {
+        self.last_context + 1
+    }
+
     /// The plugin that a host call is for: its own, or the one of its connection.
     pub(crate) fn current_root(&self) -> Option<u32> {
         let context = self.current()?;
-        Some(self.streams.get(&context).map_or(context, |stream| stream.root))
+        let http = self.http_streams.get(&context).map(|stream| stream.root);
+        Some(self.streams.get(&context).map(|stream| stream.root).or(http).unwrap_or(context))
     }
 
     pub(crate) fn exists(&self, context: u32) -> bool {
-        self.roots.contains_key(&context) || self.streams.get(&context).is_some_and(|stream| !stream.deleted)
+        self.roots.contains_key(&context)
+            || self.streams.get(&context).is_some_and(|stream| !stream.deleted)
+            || self.http_streams.get(&context).is_some_and(|stream| !stream.deleted)
     }
 
     /// Host calls of the running callback are for this context from now on.
@@ -220,6 +289,21 @@ impl State {
         }
     }
 
+    /// What a call into the module from inside a host call would do to Envoy, with what waits for the end of the running
+    /// callback.
+    pub(crate) fn harm_of_reentry(&self) -> Option<&'static str> {
+        let waiting = self.deferred.iter().find(|action| !matches!(action, Deferred::Forget { .. }))?;
+        Some(match waiting {
+            Deferred::EndStillborn(_) => {
+                "another call-out of the same callback had been refused with InternalFailure; the worker hangs for ever"
+            }
+            _ => {
+                "had asked to close or continue a stream in the same callback; its callbacks come inside the running \
+                 one, the proxy-wasm crate panics, and the VM is lost"
+            }
+        })
+    }
+
     pub(crate) fn defer(&mut self, action: Deferred) {
         self.deferred.push_back(action);
     }
@@ -227,6 +311,7 @@ impl State {
     /// Whether a connection of this plugin lives.
     pub(crate) fn is_used(&self, root: u32) -> bool {
         self.streams.values().any(|stream| stream.root == root && !stream.deleted)
+            || self.http_streams.values().any(|stream| stream.root == root && !stream.deleted)
     }
 
     fn with_root(&mut self, root: u32, change: impl FnOnce(&mut Root)) {

@@ -1,11 +1,14 @@
 //! What a test does wrong is refused with an explanation, and spoils nothing for the next one on its thread.
 
+#[path = "support/caller.rs"]
+mod caller;
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use envoy_sdk::GrpcStatus;
 use envoy_sdk::Status;
-use envoy_sdk_test::{Connection, FakeEnvoy, HostCall};
+use envoy_sdk_test::{Connection, FakeEnvoy, FakeGrpcEnd, FakeHttpAnswer, HostCall};
 
 fn envoy(configuration: &str) -> FakeEnvoy {
     FakeEnvoy::new(support::module).configure(configuration).expect("configured")
@@ -112,5 +115,38 @@ fn a_test_that_failed_leaves_the_thread_usable() {
         FakeEnvoy::new(support::module).configure("no JSON").expect_err("refused");
         let mut envoy = envoy(r#"{"complete": "property:connection.id"}"#);
         assert_eq!(envoy.connect().context(), 2, "contexts are numbered anew");
+    }
+}
+
+#[test]
+fn nobody_answers_twice() {
+    let mut envoy = FakeEnvoy::new(caller::module).cluster("guard").configure("{}").expect("configured");
+    let mut connection = envoy.connect();
+    let message = refusal(|| drop(envoy.http_call()));
+    assert_eq!(message, "there are 0 HTTP calls that wait, not one");
+    connection.client_sends("http:guard:500 grpc:guard:500 open:guard");
+    let (http, grpc, stream) = (envoy.http_call(), envoy.grpc_call(), envoy.grpc_stream());
+    let ok = FakeGrpcEnd::new(GrpcStatus::OK);
+    let message = refusal(|| envoy.fail_grpc_call(&grpc, &ok));
+    assert!(message.contains("use answer_grpc_call"), "{message}");
+    envoy.answer_http_call(&http, FakeHttpAnswer::new(200));
+    envoy.answer_grpc_call(&grpc, "");
+    envoy.end_grpc_stream(&stream, &ok);
+    let message = refusal(|| envoy.fail_http_call(&http));
+    assert!(message.starts_with("HTTP call 4 waits for no answer"), "{message}");
+    let message = refusal(|| envoy.answer_grpc_call(&grpc, ""));
+    assert!(message.starts_with("gRPC call 5 waits for no answer"), "{message}");
+    let message = refusal(|| envoy.send_grpc_message(&stream, ""));
+    assert!(message.starts_with("gRPC stream 6 is over"), "{message}");
+}
+
+#[test]
+fn statuses_that_the_proxy_wasm_crate_does_not_know() {
+    let mut envoy = FakeEnvoy::new(caller::module).configure("{}").expect("configured");
+    for call in [HostCall::HttpCall, HostCall::GrpcCall, HostCall::GrpcStream] {
+        for status in [6, 12].map(Status::from_code) {
+            let message = refusal(|| envoy.fail_next(call, status));
+            assert!(message.contains("goes through the proxy-wasm crate"), "{message}");
+        }
     }
 }
