@@ -151,6 +151,7 @@ impl<'a> CallbackContext<'a> {
     /// When Envoy refuses: the cluster is unknown (`BadArgument`), or there is nobody in it to ask
     /// (`InternalFailure`).
     pub fn http_call(&self, cluster: &str, request: &HttpRequest, timeout: Duration) -> Result<HttpCallId> {
+        request.check()?;
         let number = host::http_call(cluster, request, timeout)?;
         call_outs::begin(self.plugin, self.stream, Token::Http(number), false);
         Ok(HttpCallId::new(number))
@@ -168,6 +169,7 @@ impl<'a> CallbackContext<'a> {
         message: &[u8],
         timeout: Duration,
     ) -> Result<GrpcCallId> {
+        request.metadata.check()?;
         let number = host::grpc_call(cluster, request, message, timeout)?;
         call_outs::begin(self.plugin, self.stream, Token::Grpc(number), false);
         Ok(GrpcCallId::new(number))
@@ -190,6 +192,7 @@ impl<'a> CallbackContext<'a> {
     /// # Errors
     /// When Envoy refuses.
     pub fn open_grpc_stream(&self, cluster: &str, request: &GrpcRequest<'_>) -> Result<GrpcStreamId> {
+        request.metadata.check()?;
         let number = host::grpc_stream(cluster, request)?;
         call_outs::begin(self.plugin, self.stream, Token::Grpc(number), true);
         Ok(GrpcStreamId::new(number))

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::abi::host::{self, MapKind};
 use crate::bytes::{ByteStr, ByteString};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Envoy's own map of headers, trailers or metadata, read where it stands.
 ///
@@ -79,8 +79,10 @@ impl HeadersMut<'_> {
     /// Sets a header: all that there were with this name are replaced by one.
     ///
     /// # Errors
-    /// When Envoy refuses: the map is not there in this callback, or can only be read.
+    /// When name or value would be more than one header: a line break in a value, say. When Envoy refuses: the map is
+    /// not there in this callback, or can only be read.
     pub fn set(&self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        check(name.as_bytes(), value.as_ref())?;
         Ok(host::set_header(self.0.map, name, value.as_ref())?)
     }
 
@@ -89,6 +91,7 @@ impl HeadersMut<'_> {
     /// # Errors
     /// As for [`set`](Self::set).
     pub fn append(&self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        check(name.as_bytes(), value.as_ref())?;
         Ok(host::add_header(self.0.map, name, value.as_ref())?)
     }
 
@@ -105,6 +108,7 @@ impl HeadersMut<'_> {
     /// # Errors
     /// As for [`set`](Self::set).
     pub fn replace(&self, headers: &HeaderMap) -> Result<()> {
+        headers.check()?;
         Ok(host::set_headers(self.0.map, headers)?)
     }
 }
@@ -174,6 +178,11 @@ impl HeaderMap {
         self.entries.retain(|(other, _)| !is_same(other.as_byte_str(), name));
     }
 
+    /// Whether Envoy may send them: see [`check`].
+    pub(crate) fn check(&self) -> Result<()> {
+        self.entries.iter().try_for_each(|(name, value)| check(name.as_bytes(), value.as_bytes()))
+    }
+
     pub(crate) fn extend(&mut self, other: Self) {
         self.entries.extend(other.entries);
     }
@@ -196,6 +205,24 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
     }
 }
 
+/// Refuses what would be more than one header on its way over HTTP/1: Envoy sends it as it is (measured on 1.36.2 and
+/// 1.40.0). A name is a token (RFC 9110, section 5.6.2), or a pseudo header's; a value holds no CR, LF or NUL (section
+/// 5.5).
+pub(crate) fn check(name: &[u8], value: &[u8]) -> Result<()> {
+    let token = name.strip_prefix(b":").unwrap_or(name);
+    let is_token = |octet: &u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
+    if token.is_empty() || !token.iter().all(is_token) {
+        return Err(Error::new(format!("{:?} is not the name of a header", ByteStr::from(name))));
+    }
+    if value.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+        let name = ByteStr::from(name);
+        return Err(Error::new(format!(
+            "the value of header {name} holds CR, LF or NUL: it would be more than a value"
+        )));
+    }
+    Ok(())
+}
+
 fn is_same(name: ByteStr<'_>, other: &str) -> bool {
     name.as_bytes().eq_ignore_ascii_case(other.as_bytes())
 }
@@ -203,6 +230,21 @@ fn is_same(name: ByteStr<'_>, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_header_stays_one_header() {
+        for (name, value) in
+            [("a\r\nb", "1"), ("", "1"), (":", "1"), ("a b", "1"), ("a", "1\r\nb: 2"), ("a", "\0")]
+        {
+            let error = check(name.as_bytes(), value.as_bytes()).unwrap_err().to_string();
+            assert!(!error.contains('\n') && !error.contains("b: 2"), "{error}");
+            assert!(HeaderMap::from_iter([("good", "1"), (name, value)]).check().is_err());
+        }
+        for (name, value) in [(":path", "/"), ("X-A_b~", "\t ü"), ("a", "")] {
+            check(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        check(b"a", b"\xff").unwrap();
+    }
 
     #[test]
     fn order_duplicates_and_octets_stay() {

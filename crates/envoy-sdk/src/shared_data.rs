@@ -19,8 +19,10 @@ pub struct Cas(u32);
 ///     let data = cx.shared_data();
 ///     loop {
 ///         let Some((value, version)) = data.get("count")? else {
-///             data.set("count", &1_u64.to_le_bytes())?;
-///             return Ok(1);
+///             if data.insert("count", &1_u64.to_le_bytes())? {
+///                 return Ok(1);
+///             }
+///             continue;
 ///         };
 ///         let next = value.try_into().map_or(0, u64::from_le_bytes) + 1;
 ///         if data.replace("count", &next.to_le_bytes(), version)? {
@@ -52,6 +54,15 @@ impl SharedData {
     /// When Envoy refuses the call.
     pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
         Ok(host::set_shared_data(key, value, 0)?)
+    }
+
+    /// Stores a value if there is none; returns whether there was none.
+    ///
+    /// # Errors
+    /// When Envoy refuses the call.
+    pub fn insert(&self, key: &str, value: &[u8]) -> Result<bool> {
+        // A key that is new takes any version; one that is there has another (measured on 1.36.2 and 1.40.0).
+        self.replace(key, value, Cas(u32::MAX))
     }
 
     /// Stores a value if the version is still the one given; returns whether it was.

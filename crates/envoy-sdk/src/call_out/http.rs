@@ -8,7 +8,7 @@ use crate::abi::host::{BufferKind, MapKind};
 use crate::buffer;
 use crate::bytes::ByteStr;
 use crate::error::{Error, Result};
-use crate::headers::{HeaderMap, Headers};
+use crate::headers::{self, HeaderMap, Headers};
 
 /// An HTTP call that has been made, to know its answer by.
 ///
@@ -85,6 +85,12 @@ impl HttpRequest {
             self.headers.extend(values.map(|value| ((*name).to_owned(), value.to_owned())));
         }
         self
+    }
+
+    /// Whether Envoy may send its headers.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut all = self.headers.iter().chain(&self.trailers);
+        all.try_for_each(|(name, value)| headers::check(name.as_bytes(), value.as_bytes()))
     }
 
     /// Sets the body.

@@ -91,9 +91,10 @@ impl<'a> HttpContext<'a> {
     /// response callbacks of this filter like any other.
     ///
     /// # Errors
-    /// When the stream has been answered or reset already, is over, or Envoy refuses the call, for example for a header
-    /// that it cannot take.
+    /// When a header of the reply would be more than one, the stream has been answered or reset already, is over, or Envoy
+    /// refuses the call.
     pub fn send_local_reply(&self, reply: &LocalReply) -> Result<()> {
+        reply.headers.check()?;
         self.end(Ending::LocalReply, || host::send_local_response(reply))
     }
 

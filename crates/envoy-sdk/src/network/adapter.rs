@@ -30,15 +30,18 @@ impl<F: NetworkFilterFactory> AnyExtension for NetworkExtension<F> {
         match boundary::quietly(|| self.0.error_policy()).unwrap_or_default() {
             ErrorPolicy::Close => {
                 failure.counts.add(&CONNECTIONS_CLOSED_ON_ERROR, (), 1);
-                let mut cx = NetworkContext::new(failure.cx);
-                cx.server_ends = failure.server_ends;
-                if let Err(error) = cx.close() {
+                if let Err(error) = NetworkContext::new(failure.cx).close() {
                     log::error!("{} could not close: {error}", F::NAME);
                 }
                 Remedy::Close
             }
             ErrorPolicy::Bypass => {
                 failure.counts.add(&CONNECTIONS_BYPASSED, (), 1);
+                if failure.holds_client
+                    && let Err(error) = NetworkContext::new(failure.cx).continue_reading()
+                {
+                    log::error!("{} could not let a connection go on: {error}", F::NAME);
+                }
                 Remedy::Bypass(Action::Continue)
             }
         }
@@ -60,13 +63,11 @@ impl<F: NetworkFilterFactory> AnyExtension for NetworkExtension<F> {
 impl<F: NetworkFilter> AnyFilter for NetworkAdapter<F> {
     fn on_event(&mut self, cx: CallbackContext<'_>, event: Event<'_>) -> Result<Action> {
         let filter = &mut self.0;
-        let server_ends = event.is_end_of_server();
         let cx = &mut match event {
             Event::DownstreamData { len, .. } => NetworkContext::with_data(cx, BufferKind::Downstream, len),
             Event::UpstreamData { len, .. } => NetworkContext::with_data(cx, BufferKind::Upstream, len),
             _ => NetworkContext::new(cx),
         };
-        cx.server_ends = server_ends;
         match event {
             Event::NewConnection => return Ok(filter.on_new_connection(cx)?.into()),
             Event::DownstreamData { end_stream, .. } => {

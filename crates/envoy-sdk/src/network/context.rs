@@ -7,6 +7,8 @@ use crate::abi::host::{self, BufferKind, StreamKind};
 use crate::buffer::Buffer;
 use crate::callback_context::CallbackContext;
 use crate::error::Result;
+use crate::vm::progress::{Progress, Way};
+use crate::vm::streams;
 
 /// Who closed (Envoy's `ConnectionEvent`, as far as it is told).
 ///
@@ -38,8 +40,6 @@ pub struct NetworkContext<'a> {
     callback: CallbackContext<'a>,
     kind: BufferKind,
     len: Cell<usize>,
-    /// The server ends its side in this callback: see [`close`](Self::close).
-    pub(crate) server_ends: bool,
 }
 
 impl<'a> Deref for NetworkContext<'a> {
@@ -56,7 +56,7 @@ impl<'a> NetworkContext<'a> {
     }
 
     pub(crate) fn with_data(callback: CallbackContext<'a>, kind: BufferKind, len: usize) -> Self {
-        Self { callback, kind, len: Cell::new(len), server_ends: false }
+        Self { callback, kind, len: Cell::new(len) }
     }
 
     /// The data of this callback; empty in callbacks that bring none.
@@ -69,7 +69,9 @@ impl<'a> NetworkContext<'a> {
     /// # Errors
     /// When Envoy refuses the call.
     pub fn continue_reading(&self) -> Result<()> {
-        Ok(host::continue_stream(StreamKind::Downstream)?)
+        host::continue_stream(StreamKind::Downstream)?;
+        self.progress(|progress| progress.go_on(Way::Request));
+        Ok(())
     }
 
     /// Closes the connection when this callback returns. The octets of this callback are lost, also those that the
@@ -80,7 +82,7 @@ impl<'a> NetworkContext<'a> {
     /// # Errors
     /// When Envoy refuses the call.
     pub fn close(&self) -> Result<()> {
-        if self.server_ends {
+        if self.progress(|progress| progress.server_ends) {
             // Envoy would call `on_upstream_close` for a context that it has deleted by then, and the VM would be lost.
             return self.close_after_flush();
         }
@@ -93,5 +95,9 @@ impl<'a> NetworkContext<'a> {
     /// When Envoy refuses to start the timer that this needs.
     pub fn close_after_flush(&self) -> Result<()> {
         self.callback.plugin().close_later(self.callback.context())
+    }
+
+    fn progress(&self, ask: impl FnOnce(&mut Progress) -> bool) -> bool {
+        self.callback.stream().and_then(|key| streams::progress(key, ask)).unwrap_or_default()
     }
 }

@@ -47,8 +47,8 @@ pub(crate) trait AnyFilter {
 /// A stream whose filter has failed.
 pub(crate) struct Failure<'a> {
     pub(crate) cx: CallbackContext<'a>,
-    /// See [`Event::is_end_of_server`].
-    pub(crate) server_ends: bool,
+    /// What comes from the client waits for the filter, and the failed callback does not answer for it.
+    pub(crate) holds_client: bool,
     /// An HTTP stream: the response has begun.
     pub(crate) responding: bool,
     /// An HTTP stream: the filter has ended it just before it failed.
@@ -133,20 +133,18 @@ impl Event<'_> {
         }
     }
 
-    /// Whether the server ends its side of a TCP connection with this: see `NetworkContext::close`.
-    pub(crate) fn is_end_of_server(&self) -> bool {
-        matches!(self, Self::UpstreamData { end_stream: true, .. })
-    }
-
-    /// Which way of an HTTP stream this belongs to.
+    /// Which way of a stream this belongs to.
     pub(crate) fn way(&self) -> Option<Way> {
         match self {
-            Self::RequestHeaders { .. } | Self::RequestBody { .. } | Self::RequestTrailers => {
-                Some(Way::Request)
-            }
-            Self::ResponseHeaders { .. } | Self::ResponseBody { .. } | Self::ResponseTrailers => {
-                Some(Way::Response)
-            }
+            Self::NewConnection
+            | Self::DownstreamData { .. }
+            | Self::RequestHeaders { .. }
+            | Self::RequestBody { .. }
+            | Self::RequestTrailers => Some(Way::Request),
+            Self::UpstreamData { .. }
+            | Self::ResponseHeaders { .. }
+            | Self::ResponseBody { .. }
+            | Self::ResponseTrailers => Some(Way::Response),
             _ => None,
         }
     }

@@ -29,6 +29,7 @@ thread_local! {
     static MODULE: RefCell<Module> = RefCell::default();
     static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
     static COUNTS: RefCell<Option<Stats>> = const { RefCell::new(None) };
+    static LEAVES_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes this thread a VM that runs `module`; whatever it ran before is forgotten.
@@ -62,12 +63,25 @@ pub(crate) fn set_current_counts(current: &Stats) {
     });
 }
 
+/// Whether Envoy has something to do when the call into the VM that is running returns: close, go on, forget.
+pub(crate) fn leaves_work() -> bool {
+    LEAVES_WORK.get()
+}
+
+/// Says that [it has](leaves_work).
+pub(crate) fn leave_work() {
+    LEAVES_WORK.set(true);
+}
+
 /// Marks the running callback's context until the guard is dropped.
 pub(crate) fn enter(context: u32) -> impl Drop {
     struct Entered(Option<u32>);
     impl Drop for Entered {
         fn drop(&mut self) {
             CURRENT.with(|current| current.set(self.0));
+            if self.0.is_none() {
+                LEAVES_WORK.set(false);
+            }
         }
     }
     Entered(CURRENT.with(|current| current.replace(Some(context))))

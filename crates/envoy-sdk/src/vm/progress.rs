@@ -1,4 +1,4 @@
-//! How far an HTTP stream has come.
+//! How far a stream has come.
 //!
 //! Envoy takes some requests of a filter at their word though they cannot be: two endings in one call into the VM, going
 //! on with what was never stopped, an ending when the stream is over. It then loses the VM, or ends itself (measured
@@ -14,7 +14,7 @@ pub(crate) enum Ending {
     Reset,
 }
 
-/// One way of the two.
+/// One way of the two; on a connection, what the client sends and what the server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Request,
@@ -29,6 +29,8 @@ pub(crate) struct Progress {
     pub(crate) responding: bool,
     /// What was asked for since Envoy's last callback for this stream. Envoy does it when the call into the VM returns.
     pub(crate) ending: Option<Ending>,
+    /// The server ends its side of a connection, and Envoy has yet to say that it is closed.
+    pub(crate) server_ends: bool,
     /// The last callback has come.
     over: bool,
 }
@@ -41,6 +43,11 @@ impl Progress {
         }
         self.responding |= event.way() == Some(Way::Response);
         self.over |= event.is_last();
+        match event {
+            Event::UpstreamData { end_stream, .. } => self.server_ends = *end_stream,
+            Event::UpstreamClose(_) => self.server_ends = false,
+            _ => {}
+        }
     }
 
     /// A callback of this way has answered.
@@ -61,6 +68,11 @@ impl Progress {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the filter has stopped this way.
+    pub(crate) fn is_stopped(&mut self, way: Way) -> bool {
+        *self.stopped(way)
     }
 
     /// The filter wants to go on; returns whether there is anything to go on with.

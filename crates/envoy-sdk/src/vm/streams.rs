@@ -12,6 +12,7 @@ use crate::stats;
 use crate::vm::call_outs::{self, Token};
 use crate::vm::plugin::{Configured, Plugin};
 use crate::vm::progress::{Progress, Way};
+use crate::vm::timers::Waiting;
 use crate::vm::{Action, AnyFilter, Event, Failure, Remedy, TimerId, enter};
 
 /// So many filters of one factory may panic without a single stream ending well in between; then the
@@ -32,10 +33,25 @@ struct Stream {
     plugin: Rc<Plugin>,
     configured: Option<Configured>,
     state: State,
-    /// Of an HTTP stream.
     progress: Progress,
-    timers: Vec<TimerId>,
+    awaited: Awaited,
+}
+
+/// What is to come back to a stream's filter, and ends with it.
+#[derive(Default)]
+struct Awaited {
+    timers: Waiting,
     call_outs: Vec<Token>,
+}
+
+impl Awaited {
+    /// Nobody waits any more.
+    fn end(self, plugin: &Plugin) {
+        if self.timers.len() > 0 {
+            plugin.forget_timers(self.timers.len());
+        }
+        self.call_outs.into_iter().for_each(call_outs::end);
+    }
 }
 
 enum State {
@@ -57,8 +73,7 @@ pub(crate) fn create(plugin: &Rc<Plugin>, context: u32) -> StreamKey {
         configured: plugin.configured(),
         state: State::New,
         progress: Progress::default(),
-        timers: Vec::new(),
-        call_outs: Vec::new(),
+        awaited: Awaited::default(),
     };
     StreamKey(STREAMS.with(|streams| streams.borrow_mut().insert(stream)))
 }
@@ -66,14 +81,10 @@ pub(crate) fn create(plugin: &Rc<Plugin>, context: u32) -> StreamKey {
 /// Drops a stream's filter, outside of every borrow and behind the boundary.
 pub(crate) fn delete(key: StreamKey) {
     let Some(stream) = STREAMS.with(|streams| streams.borrow_mut().try_remove(key.0)) else { return };
-    let Stream { context, plugin, configured: Some(configured), state, timers, call_outs, .. } = stream
-    else {
+    let Stream { context, plugin, configured: Some(configured), state, awaited, .. } = stream else {
         return;
     };
-    if !timers.is_empty() {
-        plugin.forget_timers(timers.len());
-    }
-    call_outs.into_iter().for_each(call_outs::end);
+    awaited.end(&plugin);
     let ended_well = matches!(state, State::Live(_));
     let dropped =
         boundary::run(configured.extension.name(), Callback::Drop, context, Some(&configured.counts), || {
@@ -94,6 +105,7 @@ pub(crate) fn reset() {
 /// Something happens to a stream. One without a filter lets everything pass.
 pub(crate) fn deliver(key: StreamKey, event: Event<'_>) -> Action {
     let Some((state, parts)) = take(key, &event) else { return Action::Continue };
+    let _in_context = enter(parts.context);
     match state {
         State::Live(filter) => run(key, &parts, filter, event),
         State::New if !event.is_last() => match new_filter(key, &parts) {
@@ -123,33 +135,28 @@ pub(crate) fn timer(key: StreamKey, timer: TimerId) {
 
 /// Notes a timer that is to go with its stream.
 pub(crate) fn add_timer(key: StreamKey, timer: TimerId) {
-    with(key, |stream| stream.timers.push(timer));
+    with(key, |stream| stream.awaited.timers.add(timer));
 }
 
 /// Forgets a timer; returns whether it was waiting.
 pub(crate) fn remove_timer(key: StreamKey, timer: TimerId) -> bool {
-    with(key, |stream| {
-        let before = stream.timers.len();
-        stream.timers.retain(|other| *other != timer);
-        stream.timers.len() != before
-    })
-    .unwrap_or_default()
+    with(key, |stream| stream.awaited.timers.remove(timer)).unwrap_or_default()
 }
 
 pub(crate) fn has_timer(key: StreamKey, timer: TimerId) -> bool {
-    with(key, |stream| stream.timers.contains(&timer)).unwrap_or_default()
+    with(key, |stream| stream.awaited.timers.contains(timer)).unwrap_or_default()
 }
 
 /// Notes a call-out that is to end with its stream.
 pub(crate) fn add_call_out(key: StreamKey, token: Token) {
-    with(key, |stream| stream.call_outs.push(token));
+    with(key, |stream| stream.awaited.call_outs.push(token));
 }
 
 pub(crate) fn remove_call_out(key: StreamKey, token: Token) {
-    with(key, |stream| stream.call_outs.retain(|open| *open != token));
+    with(key, |stream| stream.awaited.call_outs.retain(|open| *open != token));
 }
 
-/// How far an HTTP stream has come.
+/// How far a stream has come.
 pub(crate) fn progress<T>(key: StreamKey, ask: impl FnOnce(&mut Progress) -> T) -> Option<T> {
     with(key, |stream| ask(&mut stream.progress))
 }
@@ -175,7 +182,6 @@ impl Parts {
 /// What remains to be known of an event when it has been given away.
 #[derive(Clone, Copy)]
 struct About {
-    server_ends: bool,
     is_last: bool,
     is_complete: bool,
     way: Option<Way>,
@@ -183,12 +189,7 @@ struct About {
 
 impl About {
     fn new(event: &Event<'_>) -> Self {
-        Self {
-            server_ends: event.is_end_of_server(),
-            is_last: event.is_last(),
-            is_complete: matches!(event, Event::Complete),
-            way: event.way(),
-        }
+        Self { is_last: event.is_last(), is_complete: matches!(event, Event::Complete), way: event.way() }
     }
 }
 
@@ -216,10 +217,7 @@ fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Eve
         }
     };
     if about.is_complete {
-        with(key, |stream| std::mem::take(&mut stream.call_outs))
-            .into_iter()
-            .flatten()
-            .for_each(call_outs::end);
+        end_awaited(key, &parts.plugin);
     }
     action
 }
@@ -235,9 +233,16 @@ fn new_filter(key: StreamKey, parts: &Parts) -> Result<Box<dyn AnyFilter>, Faile
     })
 }
 
+fn end_awaited(key: StreamKey, plugin: &Plugin) {
+    if let Some(awaited) = with(key, |stream| std::mem::take(&mut stream.awaited)) {
+        awaited.end(plugin);
+    }
+}
+
 /// Does to a stream without its filter what its kind of extension wants.
 fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Action {
     let Configured { extension, counts, panics_in_a_row } = &parts.configured;
+    end_awaited(key, &parts.plugin);
     if failed == Failed::Panic {
         panics_in_a_row.set(panics_in_a_row.get().saturating_add(1));
     }
@@ -246,12 +251,12 @@ fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Act
         put_back(key, State::Bypassed);
         return Action::Continue;
     }
-    let _in_context = enter(parts.context);
-    let (responding, ending) =
-        progress(key, |progress| (progress.responding, progress.ending)).unwrap_or_default();
+    let (responding, ending, stopped) =
+        progress(key, |progress| (progress.responding, progress.ending, progress.is_stopped(Way::Request)))
+            .unwrap_or_default();
     let failure = Failure {
         cx: parts.cx(key),
-        server_ends: about.server_ends,
+        holds_client: stopped && about.way != Some(Way::Request),
         responding,
         ending,
         counts: &mut counts.clone(),
