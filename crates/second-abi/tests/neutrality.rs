@@ -11,7 +11,10 @@ const MAIL: [(char, &[u8]); 12] = [
     ('S', b"220 mail.example ESMTP\r\n"),
     ('C', b"EHLO client.example\r\n"),
     ('S', b"250-mail.example\r\n250 PIPELINING\r\n"),
-    ('C', b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mail.example>\r\nRCPT TO:<c@mail.example>\r\nDATA\r\n"),
+    (
+        'C',
+        b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mail.example>\r\nRCPT TO:<c@mail.example>\r\nDATA\r\n",
+    ),
     ('S', b"250 2.1.0 Ok\r\n"),
     ('S', b"250 2.1.5 Ok\r\n550 5.1.1 unknown\r\n"),
     ('S', b"354 End data with <CR><LF>.<CR><LF>\r\n"),
@@ -54,8 +57,39 @@ fn a_mail_is_counted_however_its_octets_are_lent() {
     }
 }
 
+/// Extensions of every kind, each with the configuration that its README shows.
+#[test]
+fn every_example_is_configured() {
+    macro_rules! examples {
+        ($($root_id:literal of $module:ident: $configuration:expr;)*) => {
+            [$(($root_id, $module::module as fn() -> _, $configuration)),*]
+        };
+    }
+    macro_rules! config {
+        ($example:literal) => {
+            include_str!(concat!("../../../examples/", $example, "/config.json"))
+        };
+    }
+    let examples = examples! {
+        "access-log-metrics" of access_log_metrics: config!("access-log-metrics");
+        "background-refresh" of background_refresh: config!("background-refresh");
+        "document-serve" of background_refresh: r#"{"path": "/document.json"}"#;
+        "connection-gate" of connection_gate: config!("connection-gate");
+        "hello-http" of hello_http: config!("hello-http");
+        "http-authorisation" of http_authorisation: config!("http-authorisation");
+        "panic-on-demand" of panic_on_demand: config!("panic-on-demand");
+        "panic-on-demand-http" of panic_on_demand: "{}";
+    };
+    for (root_id, module, configuration) in examples {
+        if let Err(log) = LendingHost::start(module, root_id, configuration) {
+            panic!("{root_id}: {log:?}");
+        }
+    }
+}
+
 #[test]
 fn a_mistake_in_the_configuration_is_refused_with_its_place() {
-    let log = LendingHost::start(smtp_filter::module, "smtp", r#"{"limits": {"x": 1}}"#).expect_err("refused");
+    let log =
+        LendingHost::start(smtp_filter::module, "smtp", r#"{"limits": {"x": 1}}"#).expect_err("refused");
     assert!(log.iter().any(|line| line.contains("limits.x")), "{log:?}");
 }
