@@ -73,7 +73,7 @@ fn every_example_is_configured() {
     let examples = examples! {
         "access-log-metrics" of access_log_metrics: config!("access-log-metrics");
         "background-refresh" of background_refresh: config!("background-refresh");
-        "document-serve" of background_refresh: r#"{"path": "/document.json"}"#;
+        "document-serve" of background_refresh: r#"{"path": "/document.json", "content_type": "application/json"}"#;
         "connection-gate" of connection_gate: config!("connection-gate");
         "hello-http" of hello_http: config!("hello-http");
         "http-authorisation" of http_authorisation: config!("http-authorisation");
