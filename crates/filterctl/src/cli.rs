@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{build, demo, replay, run, test, validate};
+use crate::{build, demo, new, replay, run, test, validate};
 
 /// Builds, runs and checks the Envoy enterprise filter suite.
 ///
@@ -19,11 +19,10 @@ enum Command {
     Build(build::Arguments),
     /// Shows a filter's metrics live: a real application, Envoy and a server, all started by this command.
     Demo(demo::Arguments),
+    New(new::Arguments),
     /// Plays recorded conversations through Envoy with a filter, cut in three ways, and compares.
     Replay(replay::Arguments),
-    /// Runs Envoy with a filter before a server of your own.
     Run(run::Arguments),
-    /// Sets up what the tests need, and runs the lints and all tests of the workspace.
     Test(test::Arguments),
     /// Checks a filter's configuration, without Envoy.
     Validate(validate::Arguments),
@@ -38,6 +37,7 @@ impl Cli {
         match self.command {
             Command::Build(arguments) => build::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::New(arguments) => new::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),

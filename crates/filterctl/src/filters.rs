@@ -96,9 +96,13 @@ impl Filter {
     /// The tag rules that give this filter's metrics, and the SDK's, their labels.
     pub fn stats_tags(&self) -> Vec<StatsTag> {
         let own = self.catalogue.label_names();
-        let sdk = envoy_sdk::SDK.label_names();
-        stats_tags(COMMON_LABELS.into_iter().chain(own).chain(SDK_LABELS).chain(sdk))
+        stats_tags(COMMON_LABELS.into_iter().chain(own).chain(sdk_labels()))
     }
+}
+
+/// The labels of what the SDK counts in every module.
+pub(crate) fn sdk_labels() -> impl Iterator<Item = &'static str> {
+    SDK_LABELS.into_iter().chain(envoy_sdk::SDK.label_names())
 }
 
 impl fmt::Debug for Filter {

@@ -8,6 +8,8 @@ pub mod demo;
 pub mod display;
 pub mod failure;
 pub mod filters;
+pub mod kind;
+pub mod new;
 pub mod replay;
 pub mod run;
 pub mod stage;

@@ -5,13 +5,17 @@
 //! ```toml
 //! [package.metadata.filterctl]
 //! module = "smtp"       # the name it goes by on the command line
+//! kind = "network"      # optional: how `filterctl run` runs it
 //! test-only = true      # optional: built only where it is named
 //! ```
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{CrateType, Metadata, MetadataCommand, Package};
 use serde::Deserialize;
+
+use crate::kind::Kind;
 
 /// A Cargo workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Module {
     pub package: String,
     /// The package's folder.
     pub folder: PathBuf,
+    /// What kind of extension it is, if it says so.
+    pub kind: Option<Kind>,
     /// Whether it is built only where it is named.
     pub test_only: bool,
 }
@@ -63,6 +69,7 @@ pub enum WorkspaceError {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Declaration {
     module: String,
+    kind: Option<Kind>,
     #[serde(default)]
     test_only: bool,
 }
@@ -76,9 +83,14 @@ impl Workspace {
     pub fn find() -> Result<Self, WorkspaceError> {
         let here = Self::at(Path::new("."));
         match here {
-            Err(WorkspaceError::NotFound { .. }) => Self::at(Path::new(env!("CARGO_MANIFEST_DIR"))).or(here),
+            Err(WorkspaceError::NotFound { .. }) => Self::of_the_tool().map_or(here, Ok),
             _ => here,
         }
+    }
+
+    /// The workspace that this tool was built in, where the SDK is; `None` when it is not there any more.
+    pub fn of_the_tool() -> Option<Self> {
+        Self::at(Path::new(env!("CARGO_MANIFEST_DIR"))).ok()
     }
 
     /// The workspace that this folder belongs to.
@@ -103,9 +115,23 @@ impl Workspace {
         self.modules.iter().find(|module| module.name == name || module.package == name)
     }
 
+    /// The module whose package the current folder belongs to.
+    pub fn module_here(&self) -> Option<&Module> {
+        let here = env::current_dir().ok()?.canonicalize().ok()?;
+        // Of packages inside packages, the innermost.
+        let around = self.modules.iter().filter(|module| here.starts_with(&module.folder));
+        around.max_by_key(|module| module.folder.as_os_str().len())
+    }
+
     /// The folder below which releases of Envoy are installed.
     pub fn envoy_installs(&self) -> PathBuf {
-        self.target.join("envoy")
+        self.tools().join("envoy")
+    }
+
+    /// The folder below which the tool installs what it needs: one for all projects that are made with one checkout
+    /// of the SDK.
+    pub fn tools(&self) -> PathBuf {
+        Self::of_the_tool().map_or_else(|| self.target.clone(), |workspace| workspace.target)
     }
 }
 
@@ -130,8 +156,8 @@ fn modules(metadata: &Metadata) -> Result<Vec<Module>, WorkspaceError> {
 
 fn declared(package: &Package) -> Result<Option<Module>, WorkspaceError> {
     let Some(value) = package.metadata.get("filterctl") else { return Ok(None) };
-    let Declaration { module, test_only } =
-        Declaration::deserialize(value).map_err(|error| wrong(package, error.to_string()))?;
+    let Declaration { module, kind, test_only } =
+        serde_path_to_error::deserialize(value).map_err(|error| wrong(package, error.to_string()))?;
     if module.is_empty()
         || !module.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     {
@@ -143,20 +169,22 @@ fn declared(package: &Package) -> Result<Option<Module>, WorkspaceError> {
     }
     let folder =
         package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned()).unwrap_or_default();
-    Ok(Some(Module { name: module, package: package.name.to_string(), folder, test_only }))
+    Ok(Some(Module { name: module, package: package.name.to_string(), folder, kind, test_only }))
 }
 
 fn wrong(package: &Package, reason: String) -> WorkspaceError {
     WorkspaceError::Metadata { manifest: package.manifest_path.as_std_path().to_owned(), reason }
 }
 
-/// The first line that says what is wrong.
+/// The first line that says what is wrong, and the cause of all causes.
 fn cargo_said(error: &cargo_metadata::Error) -> String {
     let text = match error {
         cargo_metadata::Error::CargoMetadata { stderr } => stderr.clone(),
         other => other.to_string(),
     };
-    text.lines()
-        .find_map(|line| line.strip_prefix("error: "))
-        .map_or_else(|| text.lines().next().unwrap_or_default().to_owned(), str::to_owned)
+    let mut lines = text.lines();
+    let error = lines.find_map(|line| line.strip_prefix("error: "));
+    let error = error.or(text.lines().next()).unwrap_or_default();
+    let cause = text.rsplit_once("Caused by:\n").and_then(|(_, cause)| cause.lines().next());
+    cause.map_or_else(|| error.to_owned(), |cause| format!("{error}: {}", cause.trim()))
 }

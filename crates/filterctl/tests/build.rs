@@ -241,9 +241,13 @@ fn declared(metadata: &str) -> Result<Workspace, WorkspaceError> {
 fn a_wrong_declaration_is_refused_with_its_place() {
     assert!(declared("module = \"tiny\"\ntest-only = true").unwrap().modules[0].test_only);
     for (metadata, expected) in [
-        ("modul = \"tiny\"", "unknown field `modul`, expected `module` or `test-only`"),
+        ("modul = \"tiny\"", "unknown field `modul`, expected one of `module`, `kind`, `test-only`"),
         ("test-only = true", "missing field `module`"),
         ("module = \"a b\"", "module = \"a b\": a name is letters, digits, `-` and `_`"),
+        (
+            "module = \"tiny\"\nkind = \"tcp\"",
+            "kind: unknown variant `tcp`, expected one of `http`, `network`, `access-logger`, `background-service`",
+        ),
         ("module = 1", "invalid type: integer `1`, expected a string"),
     ] {
         let error = declared(metadata).unwrap_err().to_string();

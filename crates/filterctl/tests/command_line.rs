@@ -76,6 +76,18 @@ fn a_wrong_command_line_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn a_wrong_value_is_told_with_those_that_are_right() {
+    for (arguments, right) in [
+        (["new", "demo", "--kind", "tcp"], "http, network, access-logger, background-service"),
+        (["run", "demo", "--listen", "here"], "ADDRESS:PORT, such as 127.0.0.1:2525, or a port alone"),
+    ] {
+        let Said { code, stderr, .. } = filterctl(&arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(stderr.contains(right), "{stderr}");
+    }
+}
+
+#[test]
 fn a_mistaken_configuration_stops_a_command_before_anything_is_started() {
     let folder = tempfile::tempdir().unwrap();
     let config = file(folder.path(), "filter.json", r#"{"levle": "detailed"}"#);
@@ -88,6 +100,37 @@ fn a_mistaken_configuration_stops_a_command_before_anything_is_started() {
         let said = failure(arguments);
         assert!(said.contains("filter.json") && said.contains("levle: unknown field `levle`"), "{said}");
     }
+}
+
+#[test]
+fn a_name_that_cannot_be_one_is_refused_with_one_that_can() {
+    for (path, reason) in [
+        ("Demo", "\"Demo\" cannot be the name of a project: 'D' is none of a-z, 0-9, - and _; demo would do"),
+        ("/nowhere/2d", "/nowhere/2d: \"2d\" cannot be the name of a project: it begins with '2'"),
+        ("..", ".. does not end in a name; ../my-filter would do"),
+    ] {
+        let Said { code, stderr, .. } = filterctl(&["new", path, "--kind", "http"]);
+        assert_eq!((code, stderr.lines().count()), (Some(2), 1), "{stderr}");
+        assert!(stderr.starts_with(&format!("filterctl: {reason}")), "{stderr}");
+    }
+    assert!(!Path::new("/nowhere").exists());
+}
+
+#[test]
+fn what_cannot_be_run_is_told() {
+    let said = failure(&["run", "no-such-module"]);
+    assert!(
+        said.starts_with("there is no module \"no-such-module\"; in /") && said.contains("smtp"),
+        "{said}"
+    );
+    let Said { code, stderr, .. } = filterctl(&["run"]);
+    assert_eq!((code, stderr.lines().count()), (Some(2), 1), "{stderr}");
+    assert!(stderr.starts_with("filterctl: which extension? The current folder belongs to none"), "{stderr}");
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let said = failure(&["run", "panic-on-demand", "--upstream", &address]);
+    assert!(said.contains("no server answers there"), "{said}");
+    let said = failure(&["run", "panic-on-demand", "--config", "/no/such.json"]);
+    assert!(said.starts_with("cannot read /no/such.json: No such file"), "{said}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Artifact, Panic, Request, ToolchainChoice, build};
 use crate::workspace::Workspace;
 
-/// Build filters as Wasm modules for Envoy.
+/// Builds extensions as Wasm modules for Envoy.
 ///
 /// Compiles each module together with the standard library, runs wasm-opt on it, and puts it into
 /// `target/wasm/<package>.wasm`. Prints its size and SHA-256.
@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 /// cargo-web and rust-web-src. What is missing is installed if possible, saying so.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// What to build: a module such as `smtp`, a package, or a package's folder. All filters by default.
+    /// What to build: a module such as `smtp`, a package, or a package's folder. By default that of the current
+    /// folder, and where that is none, all of the workspace.
     #[arg(value_name = "MODULE")]
     modules: Vec<String>,
 
@@ -55,15 +56,17 @@ fn suffix(text: &str) -> Result<String, String> {
 /// # Errors
 /// If a module is not known or cannot be built.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    let here = || workspace.module_here().map(|module| module.package.clone()).into_iter().collect();
     let request = Request {
-        modules: arguments.modules.clone(),
+        modules: if arguments.modules.is_empty() { here() } else { arguments.modules.clone() },
         panic: arguments.panic,
         features: arguments.features.clone(),
         suffix: arguments.suffix.clone(),
         names: arguments.names,
         toolchain: arguments.toolchain,
     };
-    let artifacts = build(&Workspace::find()?, &request, &mut |step| eprintln!("{step}"))?;
+    let artifacts = build(&workspace, &request, &mut |step| eprintln!("{step}"))?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&artifacts)?);
     } else {

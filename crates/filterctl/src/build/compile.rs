@@ -3,11 +3,11 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cargo_metadata::{CrateType, Message};
+use cargo_metadata::{CrateType, Message, MetadataCommand};
 
 use super::{BuildError, Panic, Request, Toolchain};
 use crate::workspace::{Module, Workspace};
@@ -22,6 +22,7 @@ pub(super) fn compile(
     request: &Request,
 ) -> Result<PathBuf, BuildError> {
     fetch(toolchain, module)?;
+    let places = Places::of(toolchain, workspace, module)?;
     // One folder each: a change of the panic strategy would compile everything again.
     let build_folder = workspace.target.join("wasm-build").join(request.panic.as_str());
     let mut cargo = Command::new(&toolchain.cargo);
@@ -40,7 +41,7 @@ pub(super) fn compile(
         .args(["--message-format", "json-render-diagnostics"])
         .env("RUSTC", &toolchain.rustc)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(toolchain, workspace, request.panic, &build_folder))
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(toolchain, &places, request.panic, &build_folder))
         // Of the Cargo that runs us; they would end up in the fingerprints of what is compiled here.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")
@@ -49,6 +50,9 @@ pub(super) fn compile(
     if !request.features.is_empty() {
         cargo.args(["--features", &request.features.join(",")]);
     }
+    // Only the module itself sees this: what it depends on, the standard library too, is compiled once for all
+    // workspaces that share a target folder.
+    cargo.arg("--").arg(remap(&workspace.root, "/workspace"));
     let mut child = cargo.spawn().map_err(BuildError::io("starting", &toolchain.cargo))?;
     let mut made = None;
     if let Some(stdout) = child.stdout.take() {
@@ -84,8 +88,38 @@ fn wasm_file(message: &Message, module: &Module) -> Option<PathBuf> {
     is_ours.then(|| file.as_std_path().to_owned())
 }
 
+/// Where sources stand that are neither the module's own nor from a registry.
+struct Places {
+    /// The workspace that the tool was built in: there is the SDK of a module elsewhere.
+    tool: Option<PathBuf>,
+    /// Folders of other packages on this machine, with their names.
+    packages: Vec<(PathBuf, String)>,
+}
+
+impl Places {
+    fn of(toolchain: &Toolchain, workspace: &Workspace, module: &Module) -> Result<Self, BuildError> {
+        let mut command = MetadataCommand::new();
+        command.cargo_path(&toolchain.cargo).current_dir(&module.folder).env("RUSTC", &toolchain.rustc);
+        let metadata = command.exec().map_err(|error| BuildError::Io {
+            action: "cargo metadata".to_owned(),
+            reason: io::Error::other(error),
+        })?;
+        let tool = Workspace::of_the_tool().map(|workspace| workspace.root);
+        let known = |folder: &Path| {
+            folder.starts_with(&workspace.root) || tool.as_ref().is_some_and(|tool| folder.starts_with(tool))
+        };
+        let local = metadata.packages.iter().filter(|package| package.source.is_none());
+        let packages = local
+            .filter_map(|package| Some((package.manifest_path.parent()?, package.name.to_string())))
+            .map(|(folder, name)| (folder.as_std_path().to_owned(), name))
+            .filter(|(folder, _)| !known(folder))
+            .collect();
+        Ok(Self { tool, packages })
+    }
+}
+
 /// The compiler's flags, in the form that allows for spaces in paths.
-fn rustflags(toolchain: &Toolchain, workspace: &Workspace, panic: Panic, build_folder: &Path) -> OsString {
+fn rustflags(toolchain: &Toolchain, places: &Places, panic: Panic, build_folder: &Path) -> OsString {
     let mut flags: Vec<OsString> = Vec::new();
     // The profile's own setting is not seen by the standard library's build.
     flags.push(format!("-Cpanic={}", panic.as_str()).into());
@@ -97,22 +131,20 @@ fn rustflags(toolchain: &Toolchain, workspace: &Workspace, panic: Panic, build_f
     }
     // No path of this machine ends up in the module, and the same sources give the same module elsewhere. Of
     // several prefixes that match, the compiler takes the last.
+    flags.extend(places.packages.iter().map(|(folder, name)| remap(folder, &format!("/{name}"))));
+    flags.extend(places.tool.as_deref().map(|tool| remap(tool, "/workspace")));
     let cargo_home = cargo_home();
-    let registries = registry_sources(&cargo_home);
-    let mut prefixes: Vec<(&Path, &str)> = vec![(&workspace.root, "/workspace"), (&cargo_home, "/cargo")];
-    prefixes.extend(registries.iter().map(|registry| (registry.as_path(), "/registry")));
-    prefixes.extend([(build_folder, "/target"), (&toolchain.source, "/rust")]);
-    let real_source = toolchain.source.canonicalize().ok();
-    prefixes.extend(real_source.as_deref().map(|source| (source, "/rust")));
-    for (prefix, name) in prefixes {
-        flags.push(joined(&[
-            "--remap-path-prefix=".as_ref(),
-            prefix.as_os_str(),
-            "=".as_ref(),
-            name.as_ref(),
-        ]));
-    }
+    flags.push(remap(&cargo_home, "/cargo"));
+    flags.extend(registry_sources(&cargo_home).iter().map(|registry| remap(registry, "/registry")));
+    flags.push(remap(build_folder, "/target"));
+    flags.push(remap(&toolchain.source, "/rust"));
+    flags.extend(toolchain.source.canonicalize().ok().map(|source| remap(&source, "/rust")));
     flags.join(&OsString::from("\x1f"))
+}
+
+/// Has the compiler write `name` for this folder.
+fn remap(folder: &Path, name: &str) -> OsString {
+    joined(&["--remap-path-prefix=".as_ref(), folder.as_os_str(), "=".as_ref(), name.as_ref()])
 }
 
 fn joined(parts: &[&OsStr]) -> OsString {

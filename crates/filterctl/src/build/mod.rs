@@ -168,7 +168,7 @@ pub fn build(
 ) -> Result<Vec<Artifact>, BuildError> {
     let selection = select(workspace, &request.modules)?;
     let toolchain = Toolchain::find_or_install(request.toolchain, progress)?;
-    let optimiser = optimise::Optimiser::find_or_install(&workspace.target, progress)?;
+    let optimiser = optimise::Optimiser::find_or_install(&workspace.tools(), progress)?;
     selection
         .into_iter()
         .map(|(workspace, module)| {
@@ -184,10 +184,25 @@ pub fn build(
 /// # Errors
 /// As [`build`], or if there is no workspace.
 pub fn module(name: &str) -> Result<PathBuf, BuildError> {
-    let request = Request { modules: vec![name.to_owned()], ..Request::default() };
-    let artifacts = build(&Workspace::find()?, &request, &mut |step| eprintln!("{step}"))?;
-    let first = artifacts.into_iter().next();
-    first.map(|artifact| artifact.path).ok_or_else(|| BuildError::NoModule { package: name.to_owned() })
+    let workspace = Workspace::find()?;
+    let module = workspace.module(name).ok_or_else(|| unknown(name, &workspace))?;
+    module_of(&workspace, module, &mut |step| eprintln!("{step}"))
+}
+
+/// Builds this module of this workspace, as it is released, and gives back its file.
+///
+/// # Errors
+/// As [`build`].
+pub fn module_of(
+    workspace: &Workspace,
+    module: &Module,
+    progress: &mut dyn FnMut(&str),
+) -> Result<PathBuf, BuildError> {
+    let request = Request { modules: vec![module.package.clone()], ..Request::default() };
+    let first = build(workspace, &request, progress)?.into_iter().next();
+    first
+        .map(|artifact| artifact.path)
+        .ok_or_else(|| BuildError::NoModule { package: module.package.clone() })
 }
 
 /// The modules that are meant, each with the workspace that it is in.

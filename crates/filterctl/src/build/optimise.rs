@@ -33,16 +33,16 @@ pub(super) struct Optimiser {
 }
 
 impl Optimiser {
-    /// wasm-opt of the `PATH` if it is new enough, else the one below `target/tools`, which is installed with
+    /// wasm-opt of the `PATH` if it is new enough, else the one in `tools/` of the folder for tools, which is installed with
     /// npm where there is npm. `None`, saying why, if there is no way.
     pub(super) fn find_or_install(
-        target: &Path,
+        tools: &Path,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Option<Self>, BuildError> {
         if let Some(found) = Self::at(Path::new("wasm-opt")) {
             return Ok(Some(found));
         }
-        let folder = target.join(format!("tools/binaryen-{BINARYEN}"));
+        let folder = tools.join(format!("tools/binaryen-{BINARYEN}"));
         let path = folder.join("node_modules/binaryen/bin/wasm-opt");
         let installed = install_once(&folder, |partial| {
             progress(&format!("installing wasm-opt (npm binaryen {BINARYEN}) into {}", folder.display()));

@@ -3,21 +3,27 @@
 //! Sets up what is missing (the Wasm toolchain, two versions of Envoy, real mail servers), then runs the
 //! lints and every test of the workspace. What cannot be set up here is skipped by name; with `CI=true` that
 //! is a failure.
+//!
+//! In the folder of a module, or in a project of one's own, the lints and tests of that.
 
+mod scope;
 mod summary;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use envoy_runner::{EnvoyBinary, NEWEST_ENVOY, OLDEST_ENVOY};
 
+use self::scope::Scope;
 use self::summary::Summary;
 use crate::build;
 use crate::workspace::Workspace;
 
-/// What `filterctl test` is asked to do.
+/// Runs the lints and tests of the extension in the current folder, or of the whole suite.
+///
+/// In the folder of an extension, such as one that `filterctl new` has made: formatting, clippy, rustdoc and tests of that
+/// package. At the root of the suite: everything there is, after setting up what it needs.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Arguments {
     /// Leave out formatting, clippy and rustdoc.
@@ -33,16 +39,18 @@ pub struct Arguments {
 /// When a stage fails or cannot be started.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
-    set_up(&workspace);
-    let workspace = workspace.root.as_path();
+    let scope = Scope::here(&workspace);
+    if scope.is_suite() {
+        set_up(&workspace);
+    }
     let mut summary = Summary::default();
     if !arguments.no_lints && arguments.filter.is_none() {
-        for (name, component, words) in LINTS {
-            lint(workspace, name, component, words, &mut summary)?;
+        for lint in LINTS {
+            lint.check(&scope, &mut summary)?;
         }
     }
-    let mut tests = cargo(workspace);
-    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    let mut tests = cargo(&scope);
+    tests.arg("test").args(scope.packages()).arg("--no-fail-fast");
     if let Some(filter) = &arguments.filter {
         tests.args(["--", filter]);
     }
@@ -70,34 +78,54 @@ fn set_up(workspace: &Workspace) {
     }
 }
 
-/// Name, rustup component, and cargo's words.
-const LINTS: [(&str, &str, &[&str]); 3] = [
-    ("formatting", "rustfmt", &["fmt", "--all", "--check"]),
-    ("clippy", "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    ("rustdoc", "rustc", &["doc", "--workspace", "--no-deps", "--document-private-items"]),
-];
-
-fn lint(workspace: &Path, name: &str, component: &str, words: &[&str], summary: &mut Summary) -> Result<()> {
-    let probe = match component {
-        "rustfmt" => cargo(workspace).args(["fmt", "--version"]).output(),
-        "clippy" => cargo(workspace).args(["clippy", "--version"]).output(),
-        _ => cargo(workspace).arg("--version").output(),
-    };
-    if !probe.is_ok_and(|output| output.status.success()) {
-        summary.skip(
-            name,
-            &format!("the component {component} is not installed: rustup component add {component}"),
-        );
-        return Ok(());
-    }
-    let mut command = cargo(workspace);
-    command.args(words).env("RUSTDOCFLAGS", "-D warnings");
-    stage(name, &mut command, summary)
+/// A check of the sources.
+struct Lint {
+    name: &'static str,
+    /// The subcommand of Cargo.
+    command: &'static str,
+    /// What stands behind the packages.
+    options: &'static [&'static str],
+    /// What rustup calls the tool, where it can be missing.
+    component: Option<&'static str>,
 }
 
-fn cargo(workspace: &Path) -> Command {
+const LINTS: [Lint; 3] = [
+    Lint { name: "formatting", command: "fmt", options: &["--check"], component: Some("rustfmt") },
+    Lint {
+        name: "clippy",
+        command: "clippy",
+        options: &["--all-targets", "--", "-D", "warnings"],
+        component: Some("clippy"),
+    },
+    Lint {
+        name: "rustdoc",
+        command: "doc",
+        options: &["--no-deps", "--document-private-items"],
+        component: None,
+    },
+];
+
+impl Lint {
+    fn check(&self, scope: &Scope, summary: &mut Summary) -> Result<()> {
+        if let Some(component) = self.component {
+            let probe = cargo(scope).args([self.command, "--version"]).output();
+            if !probe.is_ok_and(|output| output.status.success()) {
+                let reason =
+                    format!("the component {component} is not installed: rustup component add {component}");
+                summary.skip(self.name, &reason);
+                return Ok(());
+            }
+        }
+        let packages = if self.command == "fmt" { scope.packages_to_format() } else { scope.packages() };
+        let mut command = cargo(scope);
+        command.arg(self.command).args(packages).args(self.options).env("RUSTDOCFLAGS", "-D warnings");
+        stage(self.name, &mut command, summary)
+    }
+}
+
+fn cargo(scope: &Scope) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace);
+    command.current_dir(&scope.folder);
     command
 }
 

@@ -3,13 +3,15 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result};
-use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream};
+use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream, WasmFilter};
 use filterctl::filters::Filter;
 use filterctl::stage::final_scrape;
+use serde_json::Value;
 use socket2::SockRef;
 
 use crate::counts::{self, SOON};
 use crate::ground::Ground;
+use crate::modules::Module;
 use crate::wire::{Wire, prepare};
 
 /// A running Envoy between clients and a server that are the test itself.
@@ -69,6 +71,14 @@ impl Bridge {
     /// The statistics when all connections are over, histograms included.
     pub(crate) fn final_scrape(&self) -> Result<Scrape> {
         final_scrape(&self.envoy, SOON)
+    }
+}
+
+impl Ground {
+    /// The filter `smtp` with this configuration.
+    pub(crate) fn smtp(&self, configuration: &Value) -> Result<WasmFilter> {
+        let module = Module::Smtp.artifact()?;
+        Ok(WasmFilter::new("smtp", &module.path).configuration(configuration.to_string()))
     }
 }
 

@@ -4,12 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use envoy_runner::{EnvoyBinary, WasmFilter};
-use serde_json::Value;
+use envoy_runner::EnvoyBinary;
 
-use crate::modules::Module;
-
-/// What a test stands on: a release of Envoy, the modules, and a folder of its own.
+/// What a test stands on: a release of Envoy, and a folder of its own.
 pub(crate) struct Ground {
     /// The release.
     pub(crate) binary: EnvoyBinary,
@@ -31,11 +28,5 @@ impl Ground {
         fs::create_dir_all(&self.folder).context("making the test's folder")?;
         test(self).with_context(|| format!("see {}", self.folder.display()))?;
         fs::remove_dir_all(&self.folder).context("clearing the test's folder")
-    }
-
-    /// The filter `smtp` with this configuration.
-    pub(crate) fn smtp(&self, configuration: &Value) -> Result<WasmFilter> {
-        let module = Module::Smtp.artifact()?;
-        Ok(WasmFilter::new("smtp", &module.path).configuration(configuration.to_string()))
     }
 }

@@ -1,13 +1,14 @@
-//! `filterctl run`: a filter before one's own server.
+//! `filterctl run smtp`: the smtp-filter before one's own server.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use clap::{Args, Subcommand};
+use anyhow::{Context, Result};
+use clap::Args;
 use envoy_runner::{Bootstrap, Listener, Upstream};
 
+use super::address::{listen_address, reachable};
 use crate::display::{Output, Overview, SMTP, Snapshot, Stop, Watch};
 use crate::filters::Filter;
 use crate::stage::{Configuration, ConfigurationFile, Stage};
@@ -15,24 +16,8 @@ use crate::stage::{Configuration, ConfigurationFile, Stage};
 /// The only listener.
 const LISTENER: &str = "mail";
 
-/// How long the server may take to answer the connection that finds out whether it is there.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// What `filterctl run` is asked to do.
 #[derive(Clone, Debug, Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    filter: Runnable,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Runnable {
-    /// The smtp-filter before a mail server.
-    Smtp(Smtp),
-}
-
-#[derive(Clone, Debug, Args)]
-struct Smtp {
+pub(super) struct Smtp {
     /// Where clients connect: an address and a port, or a port of 127.0.0.1; 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: SocketAddr,
@@ -54,19 +39,13 @@ struct Smtp {
     run_for: Option<Duration>,
 }
 
-/// Runs Envoy with a filter until the time is over or somebody asks to stop.
-///
-/// # Errors
-///
-/// When the server does not answer, a port is taken, there is no Envoy, or the configuration is refused.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    match &arguments.filter {
-        Runnable::Smtp(smtp) => smtp.run(),
-    }
-}
-
 impl Smtp {
-    fn run(&self) -> Result<()> {
+    /// Runs Envoy until the time is over or somebody asks to stop.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer, a port is taken, there is no Envoy, or the configuration is refused.
+    pub(super) fn run(&self) -> Result<()> {
         let filter = Filter::named("smtp").context("this filterctl knows no smtp filter")?;
         let configuration = Configuration::read(filter, self.config.as_deref())?;
         let server = reachable(&self.upstream)?;
@@ -106,53 +85,5 @@ impl Smtp {
         envoy.stop()?;
         stage.clear();
         Ok(())
-    }
-}
-
-/// `127.0.0.1:2525`, `[::1]:2525`, or `2525` alone for 127.0.0.1.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.parse() {
-        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    }
-    text.parse().map_err(|_| "must be ADDRESS:PORT, such as 127.0.0.1:2525, or a port alone".to_owned())
-}
-
-/// The first address of the server that accepts a connection.
-fn reachable(server: &str) -> Result<SocketAddr> {
-    let addresses =
-        server.to_socket_addrs().with_context(|| format!("--upstream {server}: must be HOST:PORT"))?;
-    let mut problem = anyhow!("the name has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(_) => return Ok(address),
-            Err(error) => problem = anyhow!("{address}: {error}"),
-        }
-    }
-    Err(problem.context(format!("--upstream {server}: no server answers there")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_alone_is_on_loopback() {
-        assert_eq!(listen_address("2525"), Ok("127.0.0.1:2525".parse().unwrap()));
-        assert_eq!(listen_address("[::]:25"), Ok("[::]:25".parse().unwrap()));
-        for bad in ["", "mail", "localhost:25", "127.0.0.1", "70000", ":25"] {
-            assert!(listen_address(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_does_not_answer_is_named() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        assert_eq!(reachable(&address.to_string()).unwrap(), address);
-        drop(listener);
-        let error = format!("{:#}", reachable(&address.to_string()).unwrap_err());
-        assert!(error.starts_with(&format!("--upstream {address}: no server answers there: ")), "{error}");
-        let error = format!("{:#}", reachable("mail.example").unwrap_err());
-        assert!(error.starts_with("--upstream mail.example: must be HOST:PORT"), "{error}");
     }
 }
