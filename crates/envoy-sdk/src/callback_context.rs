@@ -190,7 +190,9 @@ impl<'a> CallbackContext<'a> {
     /// [`cancel_grpc_stream`](Self::cancel_grpc_stream) make one.
     ///
     /// # Errors
-    /// When Envoy refuses.
+    /// When Envoy refuses. Also in a callback that has closed, continued or answered its stream, or whose other call-out
+    /// was refused with `InternalFailure`: Envoy might not survive it. There, set a timer and open the stream in
+    /// `on_timer`.
     pub fn open_grpc_stream(&self, cluster: &str, request: &GrpcRequest<'_>) -> Result<GrpcStreamId> {
         request.metadata.check()?;
         let number = host::grpc_stream(cluster, request)?;

@@ -168,3 +168,82 @@ fn a_refused_timer_is_an_error() {
     assert!(!connection.is_open());
     assert_eq!(fired(&mut envoy, 100), "");
 }
+
+/// Two configurations of a plugin live side by side, in one VM: each counts its time, and they share the places of streams.
+#[test]
+fn a_timer_of_the_old_configuration_is_none_of_the_new() {
+    let mut envoy = envoy();
+    let (mut old, _staying) = (envoy.connect(), envoy.connect());
+    old.client_sends("a 50");
+    envoy.reconfigure(r#"{"new": true}"#).expect("configured");
+    old.client_resets();
+    let mut new = envoy.connect();
+    new.client_sends("b 100");
+    assert_eq!(fired(&mut envoy, 99), "");
+    assert_eq!(fired(&mut envoy, 1), "3b");
+}
+
+#[test]
+fn timers_of_the_old_configuration_still_fire() {
+    let mut envoy = envoy();
+    let mut old = envoy.connect();
+    old.client_sends("a 50");
+    envoy.reconfigure(r#"{"new": true}"#).expect("configured");
+    let mut new = envoy.connect();
+    new.client_sends("b 40");
+    assert_eq!(fired(&mut envoy, 100), "2b 1a");
+}
+
+/// What they ask for is done when the tick is over, each thing inside the one before: too many would use up the stack.
+#[test]
+fn many_timers_at_once_fire_in_portions() {
+    let mut envoy = envoy();
+    let mut connections = (0..250).map(|_| envoy.connect()).collect::<Vec<_>>();
+    for connection in &mut connections {
+        connection.client_sends("a 10");
+    }
+    let in_order = |from: u64, to: u64| (from..=to).map(|id| format!("{id}a")).collect::<Vec<_>>().join(" ");
+    assert_eq!(fired(&mut envoy, 10), in_order(1, 100));
+    connections[200].client_sends("a");
+    assert_eq!(fired(&mut envoy, 1), in_order(101, 200));
+    assert_eq!(fired(&mut envoy, 1), in_order(202, 250));
+    assert_eq!(envoy.tick_period(), None);
+}
+
+/// Envoy counts the milliseconds of its tick in 32 bits: 49.7 days.
+#[test]
+fn a_timer_may_take_longer_than_a_tick_can() {
+    const DAY: u64 = 86_400_000;
+    let mut envoy = envoy();
+    let mut connection = envoy.connect();
+    connection.client_sends(format!("a {}", 120 * DAY));
+    assert_eq!(fired(&mut envoy, 120 * DAY - 1), "");
+    assert_eq!(fired(&mut envoy, 1), "1a");
+}
+
+#[test]
+fn a_tick_that_is_refused_in_between_is_had_with_the_next_timer() {
+    let mut envoy = envoy();
+    let mut connection = envoy.connect();
+    connection.client_sends("a 10");
+    connection.client_sends("b 3000");
+    envoy.fail_next(HostCall::SetTickPeriodMilliseconds, envoy_sdk::Status::INTERNAL_FAILURE);
+    assert_eq!(fired(&mut envoy, 10), "1a");
+    connection.client_sends("c 5");
+    assert_eq!(fired(&mut envoy, 5), "1c");
+    assert_eq!(fired(&mut envoy, 2_985), "1b");
+}
+
+/// Envoy refuses the one host call that makes a stream's timer its own.
+#[test]
+fn a_timer_whose_stream_cannot_be_reached_is_lost_alone() {
+    let mut envoy = envoy();
+    let (mut first, mut second) = (envoy.connect(), envoy.connect());
+    first.client_sends("a 10");
+    second.client_sends("b 10");
+    second.client_sends("c 20");
+    envoy.fail_next(HostCall::SetEffectiveContext, envoy_sdk::Status::BAD_ARGUMENT);
+    assert_eq!(fired(&mut envoy, 20), "2b 2c");
+    assert!(first.is_open());
+    assert_eq!(envoy.messages(envoy_sdk_test::LogLevel::Warn).len(), 1, "{:#?}", envoy.log());
+}

@@ -8,6 +8,7 @@
 //! `background` know.
 
 pub(crate) mod call_outs;
+pub(crate) mod deferred;
 mod extension;
 mod plugin;
 pub(crate) mod progress;
@@ -29,7 +30,6 @@ thread_local! {
     static MODULE: RefCell<Module> = RefCell::default();
     static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
     static COUNTS: RefCell<Option<Stats>> = const { RefCell::new(None) };
-    static LEAVES_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes this thread a VM that runs `module`; whatever it ran before is forgotten.
@@ -40,6 +40,7 @@ pub fn load(module: fn() -> Module) {
     COUNTS.with(RefCell::take);
     streams::reset();
     call_outs::reset();
+    deferred::reset();
     MODULE.with(|loaded| *loaded.borrow_mut() = module());
     crate::abi::install();
 }
@@ -63,16 +64,6 @@ pub(crate) fn set_current_counts(current: &Stats) {
     });
 }
 
-/// Whether Envoy has something to do when the call into the VM that is running returns: close, go on, forget.
-pub(crate) fn leaves_work() -> bool {
-    LEAVES_WORK.get()
-}
-
-/// Says that [it has](leaves_work).
-pub(crate) fn leave_work() {
-    LEAVES_WORK.set(true);
-}
-
 /// Marks the running callback's context until the guard is dropped.
 pub(crate) fn enter(context: u32) -> impl Drop {
     struct Entered(Option<u32>);
@@ -80,7 +71,7 @@ pub(crate) fn enter(context: u32) -> impl Drop {
         fn drop(&mut self) {
             CURRENT.with(|current| current.set(self.0));
             if self.0.is_none() {
-                LEAVES_WORK.set(false);
+                deferred::returned();
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::configure::ConfigureContext;
 use crate::error::{Context as _, HostError, Result};
 use crate::shared_queue::SharedQueue;
 use crate::stats::{self, Stats};
-use crate::vm::timers::{Target, TimerId, Timers};
-use crate::vm::{AnyExtension, Event, MODULE, call_outs, enter, streams};
+use crate::vm::timers::{MOST_AT_ONCE, Target, TimerId, Timers};
+use crate::vm::{AnyExtension, Event, MODULE, call_outs, deferred, enter, streams};
 use common_metrics::Level;
 
 /// How soon a deferred close is tried.
@@ -172,8 +172,10 @@ impl Plugin {
 
     pub(crate) fn tick(self: &Rc<Self>) {
         let _in_context = enter(self.context);
-        let due = self.timers.borrow_mut().take_due();
-        for (timer, target) in due {
+        self.timers.borrow_mut().begin_tick();
+        for _ in 0..MOST_AT_ONCE {
+            let due = deferred::lets_another_fire().then(|| self.timers.borrow_mut().take_due());
+            let Some((timer, target)) = due.flatten() else { break };
             match target {
                 Target::Plugin => {
                     if self.timers.borrow_mut().remove_of_plugin(timer) && self.act_as(self.context) {
@@ -189,9 +191,9 @@ impl Plugin {
                 }
             }
         }
-        let rearmed =
-            host::set_effective_context(self.context).and_then(|()| self.timers.borrow_mut().rearm());
-        if let Err(error) = rearmed {
+        let returned = host::set_effective_context(self.context);
+        let rearmed = self.timers.borrow_mut().rearm();
+        if let Err(error) = returned.and(rearmed) {
             log::warn!("the plugin's timers: {error}");
         }
         stats::flush();

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::binary_heap::{BinaryHeap, PeekMut};
 use std::time::Duration;
 
 use crate::abi::host;
@@ -17,7 +18,7 @@ const MOST_CANCELLED: usize = 64;
 ///
 /// What they ask Envoy to close is closed when the tick is over, each inside the one before: with 7,500 connections the
 /// stack is used up and the VM lost (measured on 1.40.0).
-const MOST_AT_ONCE: usize = 100;
+pub(super) const MOST_AT_ONCE: usize = 100;
 
 thread_local! {
     /// The last timer of this VM. Plugins share the streams that timers are noted with, so they share the numbers.
@@ -117,17 +118,21 @@ impl Timers {
         self.of_plugin.remove(timer)
     }
 
-    /// Envoy's tick has come: takes out what is due, cancelled ones included, as far as one tick may do it.
-    ///
-    /// What has been waited for is due whatever the clock says.
-    pub(crate) fn take_due(&mut self) -> Vec<(TimerId, Target)> {
+    /// Envoy's tick has come. What has been waited for is due whatever the clock says.
+    pub(crate) fn begin_tick(&mut self) {
         let armed = self.armed.replace(0).unwrap_or_default();
-        let now = self.now().map_or(armed, |now| now.max(armed));
-        let mut due = Vec::new();
-        while due.len() < MOST_AT_ONCE && self.waiting.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            due.extend(self.waiting.pop().map(|Reverse((_, timer, target))| (timer, target)));
-        }
-        due
+        let _unknown = self.now();
+        self.latest = self.latest.max(armed);
+    }
+
+    /// Takes out a timer that is due in this tick, cancelled ones included.
+    pub(crate) fn take_due(&mut self) -> Option<(TimerId, Target)> {
+        let next = self.waiting.peek_mut()?;
+        let Reverse((due, timer, target)) = *next;
+        (due <= self.latest).then(|| {
+            PeekMut::pop(next);
+            (timer, target)
+        })
     }
 
     /// Lets the tick come when the next timer is due, or turns it off.

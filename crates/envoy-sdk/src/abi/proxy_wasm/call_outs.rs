@@ -2,7 +2,6 @@
 //!
 //! It panics on a status that it does not expect, which is caught here.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -12,17 +11,7 @@ use super::hostcalls::failed;
 use crate::abi::HostResult;
 use crate::call_out::{GrpcRequest, HttpRequest};
 use crate::error::{Error, Result, Status};
-use crate::vm;
-
-thread_local! {
-    static OPENS_STREAMS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a timer can fire behind others in the same tick. It might [open a gRPC stream](grpc_stream); a module that never
-/// does is not to wait.
-pub(crate) fn may_fire_another() -> bool {
-    !(OPENS_STREAMS.get() && vm::leaves_work())
-}
+use crate::vm::deferred;
 
 pub(crate) fn http_call(cluster: &str, request: &HttpRequest, timeout: Duration) -> HostResult<u32> {
     let headers = request.headers.iter().map(as_strs).collect();
@@ -55,18 +44,9 @@ pub(crate) fn grpc_call(
     })?)
 }
 
-/// Where there is nobody to ask, Envoy calls the module before this returns, and does first what was to wait for the end
-/// of the running callback: a connection is closed inside its own callback, and the VM lost; a call-out that was refused
-/// is ended again and again, and the worker hangs (measured on 1.36.2 and 1.40.0).
 pub(crate) fn grpc_stream(cluster: &str, request: &GrpcRequest<'_>) -> Result<u32> {
     let target = grpc_service(cluster)?;
-    OPENS_STREAMS.set(true);
-    if vm::leaves_work() {
-        return Err(Error::new(
-            "no gRPC stream can be opened behind a refused call-out, an end of a stream or its going on in the same \
-             callback: set a timer and open it there",
-        ));
-    }
+    deferred::open_grpc_stream()?;
     Ok(begin("proxy_grpc_stream", || {
         proxy_wasm::hostcalls::open_grpc_stream(&target, request.service, request.method, metadata(request))
     })?)
@@ -111,15 +91,16 @@ fn metadata<'a>(request: &'a GrpcRequest<'_>) -> Vec<(&'a str, &'a [u8])> {
 }
 
 fn begin(call: &'static str, dispatch: impl FnOnce() -> Result<u32, CrateStatus>) -> HostResult<u32> {
-    match catch_unwind(AssertUnwindSafe(dispatch)) {
-        Ok(Ok(number)) => Ok(number),
-        Ok(Err(status)) => {
-            vm::leave_work();
-            Err(failed(call, Status::from_code(status as u32)))
-        }
+    let status = match catch_unwind(AssertUnwindSafe(dispatch)) {
+        Ok(Ok(number)) => return Ok(number),
+        Ok(Err(status)) => Status::from_code(status as u32),
         // What Envoy has answered, the crate keeps in the message of its panic.
-        Err(_panic) => Err(failed(call, Status::INTERNAL_FAILURE)),
+        Err(_panic) => Status::INTERNAL_FAILURE,
+    };
+    if status == Status::INTERNAL_FAILURE {
+        deferred::leave();
     }
+    Err(failed(call, status))
 }
 
 #[cfg(test)]

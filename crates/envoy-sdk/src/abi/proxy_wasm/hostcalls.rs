@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::error::{HostError, Status};
 use crate::headers::HeaderMap;
 use crate::http::LocalReply;
-use crate::vm;
+use crate::vm::deferred;
 
 pub(crate) use super::call_outs::{grpc_call, grpc_stream, http_call};
 pub(crate) use crate::abi::kinds::{BufferKind, MapKind, MetricKind, StreamKind};
@@ -187,13 +187,13 @@ pub(crate) fn call_foreign_function(name: &str, arguments: &[u8]) -> HostResult<
 }
 
 pub(crate) fn continue_stream(stream: StreamKind) -> HostResult<()> {
-    vm::leave_work();
+    deferred::leave();
     // SAFETY: no pointers.
     check("proxy_continue_stream", unsafe { imports::proxy_continue_stream(stream as u32) })
 }
 
 pub(crate) fn close_stream(stream: StreamKind) -> HostResult<()> {
-    vm::leave_work();
+    deferred::leave();
     // SAFETY: no pointers.
     check("proxy_close_stream", unsafe { imports::proxy_close_stream(stream as u32) })
 }
@@ -303,7 +303,7 @@ pub(crate) fn send_local_response(reply: &LocalReply) -> HostResult<()> {
     const NO_GRPC_STATUS: i32 = -1;
     let headers = pairs::write(reply.headers.entries());
     let grpc_status = reply.grpc_status.map(|status| i32::try_from(status.code()).unwrap_or(NO_GRPC_STATUS));
-    vm::leave_work();
+    deferred::leave();
     // SAFETY: pointers and lengths describe live allocations, which the host only reads.
     let status = unsafe {
         imports::proxy_send_local_response(
@@ -370,5 +370,5 @@ fn check(call: &'static str, status: u32) -> HostResult<()> {
 }
 
 pub(super) fn failed(call: &'static str, status: Status) -> HostError {
-    HostError { call, status, context: vm::current_context() }
+    HostError { call, status, context: crate::vm::current_context() }
 }
