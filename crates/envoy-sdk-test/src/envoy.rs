@@ -135,7 +135,7 @@ impl FakeEnvoy {
     /// The plugin gets another configuration, as through extension config discovery: connections that are open keep
     /// the one they began with, new ones get the new one. The same configuration again changes nothing.
     ///
-    /// Envoy tries a configuration in a VM of its own first; here it is this one.
+    /// Envoy tries a configuration in a VM of its own first; here it is this one, but one that is refused leaves no trace.
     ///
     /// # Errors
     /// When the module refuses it: the one before stays in force.
@@ -144,9 +144,16 @@ impl FakeEnvoy {
         if configuration == self.configuration {
             return Ok(());
         }
-        let lines = self.world.state().log.len();
+        let (lines, calls, contexts) = {
+            let state = self.world.state();
+            (state.log.len(), state.trace.len(), state.last_context)
+        };
         let Some(root) = self.world.start_plugin(configuration) else {
-            return Err(Refused { log: self.world.state().log.split_off(lines) });
+            let mut state = self.world.state();
+            // The VM that serves connections has not seen it.
+            state.trace.truncate(calls);
+            state.last_context = contexts;
+            return Err(Refused { log: state.log.split_off(lines) });
         };
         let old = std::mem::replace(&mut self.root, root);
         self.configuration = configuration.to_vec();

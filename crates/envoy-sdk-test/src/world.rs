@@ -34,7 +34,7 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<u32, Stream>,
     /// All HTTP streams there have been, by context.
     pub(crate) http_streams: BTreeMap<u32, HttpStream>,
-    last_context: u32,
+    pub(crate) last_context: u32,
     /// The calls into the VM that have not returned.
     running: Vec<Running>,
     /// The module has been loaded: until then it may do nothing but log.

@@ -204,17 +204,20 @@ impl World {
     }
 
     fn end_grpc_stream_with(&self, stream: &GrpcStream, trailers: EnvoyHeaders, end: &FakeGrpcEnd) {
-        let accepted = self.accepted(stream);
         let token = stream.token;
-        let root = open(&mut self.state(), stream).root;
+        let (root, accepted, ended) = {
+            let mut state = self.state();
+            let Pending { root, call } = open(&mut state, stream);
+            (*root, call.accepted, call.stream.ended)
+        };
         if accepted {
             self.deliver_trailing_metadata(root, token, trailers);
         } else {
             self.deliver_initial_metadata(root, token, EnvoyHeaders::new(MapOf::Response));
             if self.is_kept(token) {
                 let mut trailers = trailers_only(end);
-                // What Envoy says itself has no such header.
-                if end.is_from_server() {
+                // What Envoy says itself has no such header, nor has an answer to a request that goes on.
+                if ended && end.is_from_server() {
                     let waited = self.state().clock.waited(token);
                     trailers.set_in_place(SERVICE_TIME, waited.as_millis().to_string().as_bytes());
                 }

@@ -9,6 +9,48 @@ use crate::envoy::FakeEnvoy;
 /// Clusters are declared with [`Bootstrap::cluster`](crate::Bootstrap::cluster); any other is refused. What a module
 /// asks for waits until the test answers it, or until time [passes](FakeEnvoy::advance) beyond its time-out: Envoy then
 /// answers by itself.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use envoy_sdk::{CallbackContext, HttpCallError, HttpCallId, HttpRequest, HttpResponse};
+/// use envoy_sdk_test::{FakeEnvoy, FakeHttpAnswer, LogLevel};
+///
+/// # use envoy_sdk::{BackgroundService, ConfigureContext, Module, Result};
+/// # #[derive(serde::Deserialize)]
+/// # struct Config {}
+/// # struct Herald;
+/// # impl BackgroundService for Herald {
+/// #     const NAME: &'static str = "herald";
+/// #     type Config = Config;
+/// #     fn configure(_: Config, cx: &mut ConfigureContext<'_>) -> Result<Self> {
+/// #         let request = HttpRequest::post("directory", "/hello").body("I am here");
+/// #         cx.http_call("directory", &request, Duration::from_secs(1))?;
+/// #         Ok(Self)
+/// #     }
+/// #     fn on_http_call_done(
+/// #         &mut self,
+/// #         _: &mut CallbackContext<'_>,
+/// #         _: HttpCallId,
+/// #         response: Result<HttpResponse<'_>, HttpCallError>,
+/// #     ) -> Result<()> {
+/// #         log::info!("the directory says {}", response?.status()?);
+/// #         Ok(())
+/// #     }
+/// # }
+/// fn module() -> Module {
+///     Module::new().background_service::<Herald>() // tells the directory that it is here
+/// }
+///
+/// let mut envoy = FakeEnvoy::new(module).cluster("directory").configure("{}")?;
+///
+/// let call = envoy.http_call();
+/// assert_eq!((call.cluster.as_str(), call.body.as_slice()), ("directory", &b"I am here"[..]));
+/// envoy.answer_http_call(&call, FakeHttpAnswer::new(202));
+///
+/// assert_eq!(envoy.messages(LogLevel::Info), ["the directory says 202"]);
+/// # Ok::<(), envoy_sdk_test::Refused>(())
+/// ```
 impl FakeEnvoy {
     /// The HTTP calls that have no answer yet, in the order in which they were made.
     pub fn http_calls(&self) -> Vec<HttpCall> {
