@@ -96,7 +96,7 @@ fn a_reply_is_seen_and_changed_by_its_own_filter() {
 
 #[test]
 fn of_two_replies_to_a_request_the_first_counts() {
-    after(&[("request_headers", "reply:403=one reply:404=two pause")], |_, exchange| {
+    after(&[("request_headers", "raw-reply:403=one raw-reply:404=two pause")], |_, exchange| {
         exchange.client_sends_headers(GET, true);
         assert_eq!(exchange.received_by_client().body, b"one");
     });
@@ -149,7 +149,7 @@ fn what_a_filter_must_not_make_of_messages() {
         ("request-remove::path", 404, ""),
         ("request-remove:x-forwarded-proto", 404, ""),
         ("request-remove::method", 503, "missing required header: :method"),
-        ("request-append:x(y=1", 503, "invalid header name: x(y"),
+        ("raw-append:x(y=1", 503, "invalid header name: x(y"),
     ];
     for (script, status, body) in cases {
         after(&[("request_headers", script)], |_, exchange| {

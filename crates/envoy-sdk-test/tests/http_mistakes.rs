@@ -120,12 +120,12 @@ fn a_server_cannot_answer_what_it_has_not_received() {
 #[test]
 fn a_filter_cannot_do_what_envoy_does_not_survive() {
     let cases: [(&[(&str, &str)], &str); 6] = [
-        (&[("request_headers", "continue-response")], "has no response yet: Envoy crashes"),
-        (&[("request_headers", "continue-request")], "answered Continue as well"),
-        (&[("response_headers", "continue-response")], "answered Continue as well"),
-        (&[("request_headers", "reset reset")], "in the same callback"),
-        (&[("request_headers", "reset reply:500")], "in the same callback"),
-        (&[("complete", "reply:500")], "in proxy_on_log or proxy_on_done"),
+        (&[("request_headers", "raw-continue-response")], "has no response yet: Envoy crashes"),
+        (&[("request_headers", "raw-continue-request")], "answered Continue as well"),
+        (&[("response_headers", "raw-continue-response")], "answered Continue as well"),
+        (&[("request_headers", "raw-reset raw-reset")], "in the same callback"),
+        (&[("request_headers", "raw-reset raw-reply:500")], "in the same callback"),
+        (&[("complete", "raw-reply:500")], "in proxy_on_log or proxy_on_done"),
     ];
     for (script, expected) in cases {
         let message = refusal(script, |exchange| {

@@ -9,6 +9,8 @@ use envoy_sdk::{
     LocalReply, Module, Result,
 };
 use envoy_sdk_test::{Call, Direction, FakeEnvoy, HttpExchange, LogLevel, Moment};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MapType;
 
 /// By callback: what to do when it comes for the first time, the second time, and so on; nothing after that.
 type Scripts = BTreeMap<String, Vec<String>>;
@@ -80,6 +82,11 @@ impl HttpFilterFactory for Scripted {
     }
 }
 
+/// Envoy accepts what then goes wrong.
+fn raw(answer: Result<(), proxy_wasm::types::Status>) {
+    answer.expect("accepted");
+}
+
 impl Actor {
     fn headers(&mut self, cx: &HttpContext<'_>, callback: &'static str) -> Result<FilterHeadersStatus> {
         Ok(match self.perform(cx, callback)? {
@@ -125,6 +132,15 @@ impl Actor {
                 "prepend" => cx.body().prepend(first.as_bytes())?,
                 "replace" => cx.body().replace(first.as_bytes())?,
                 "read" => log::info!("{}", String::from_utf8_lossy(&cx.body().chunks(..)?.into_bytes())),
+                // What the SDK does not let a filter ask for is asked for without it.
+                "raw-continue-request" => raw(hostcalls::resume_http_request()),
+                "raw-continue-response" => raw(hostcalls::resume_http_response()),
+                "raw-reset" => raw(hostcalls::reset_http_request()),
+                "raw-reply" => {
+                    let body = Some(second.as_bytes());
+                    raw(hostcalls::send_http_response(first.parse()?, vec![], body));
+                }
+                "raw-append" => raw(hostcalls::add_map_value(MapType::HttpRequestHeaders, first, second)),
                 other => panic!("{other} means nothing"),
             }
         }

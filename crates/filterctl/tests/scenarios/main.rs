@@ -14,8 +14,8 @@ use anyhow::Result;
 use envoy_runner::{EnvoyBinary, EnvoyVersion, NEWEST_ENVOY, OLDEST_ENVOY, RunnerError};
 use filterctl::workspace::Workspace;
 use libtest_mimic::{Arguments, Failed, Trial};
-use scenarios::{Protocol, Scenario};
 use scenarios::golden::is_recording;
+use scenarios::{Protocol, Scenario};
 
 use crate::stage::Stage;
 
