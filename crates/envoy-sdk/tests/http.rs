@@ -214,7 +214,7 @@ fn headers_are_changed_on_both_ways() {
             |name: &str| received.headers.get_all(name).map(|v| v.as_bytes().to_vec()).collect::<Vec<_>>();
         assert_eq!(of("x"), [b"new".to_vec()], "{on}");
         assert_eq!(of("y"), [vec![0xff]], "{on}");
-        assert_eq!(of("z"), [vec![0; 0]; 0], "{on}");
+        assert_eq!(of("z"), Vec::<Vec<u8>>::new(), "{on}");
     }
 }
 

@@ -24,6 +24,7 @@ fn commands(text: &str) -> Vec<String> {
     let spans = text.split('`').skip(1).step_by(2);
     lines
         .chain(spans)
+        .flat_map(|line| line.split(" && "))
         .map(|command| command.split('#').next().unwrap_or_default().trim())
         .filter(|command| command.starts_with("cargo filterctl ") && !command.contains('\n'))
         .map(str::to_owned)

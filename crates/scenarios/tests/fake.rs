@@ -18,10 +18,7 @@ fn main() -> ExitCode {
         .cloned()
         .map(|scenario| {
             let played = Arc::clone(&played);
-            Trial::test(format!("FakeEnvoy: {}", scenario.name), move || {
-                played.fetch_add(1, Ordering::Relaxed);
-                compare(&scenario)
-            })
+            Trial::test(format!("FakeEnvoy: {}", scenario.name), move || compare(&scenario, &played))
         })
         .collect();
     trials.push(Trial::test("there are enough scenarios, each with a name of its own", || {
@@ -40,7 +37,8 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn compare(scenario: &Scenario) -> Result<(), Failed> {
+fn compare(scenario: &Scenario, played: &AtomicUsize) -> Result<(), Failed> {
+    played.fetch_add(1, Ordering::Relaxed);
     let seen = fake_host::run(scenario).map_err(|error| format!("{error:#}"))?;
     let golden = golden::read(scenario, NEWEST_ENVOY).map_err(|error| format!("{error:#}"))?;
     match golden.difference(&seen, ["Envoy", "FakeEnvoy"]) {
