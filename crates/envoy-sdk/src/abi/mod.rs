@@ -4,7 +4,7 @@
 //! what makes callbacks arrive. One ABI stands behind them: Proxy-Wasm 0.2.1 as Envoy implements it
 //! ([`proxy_wasm`]).
 //!
-//! A second one, [`lending`], is there for a test only (`--cfg envoy_sdk_abi="lending"`): it shows that no filter knows
+//! A second one, `lending`, is there for a test only (`--cfg envoy_sdk_abi="lending"`): it shows that no filter knows
 //! which ABI it runs on.
 
 mod kinds;

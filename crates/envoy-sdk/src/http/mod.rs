@@ -45,6 +45,9 @@ pub enum FilterDataStatus {
     Continue,
     /// The piece is kept; the next callback presents all that is kept. Envoy answers 413 (request) or 500 (response)
     /// by itself when more is kept than its buffer limit.
+    ///
+    /// Envoy 1.36.2 loses the piece that comes after `continue_request` or `continue_response` from a timer or an answer
+    /// (measured; 1.40.0 does not): where that matters, go on by answering `Continue`.
     StopIterationAndBuffer,
 }
 
