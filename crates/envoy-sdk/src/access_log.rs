@@ -13,7 +13,7 @@ use crate::configure::ConfigureContext;
 use crate::error::Result;
 use crate::headers::Headers;
 use crate::shared_queue::SharedQueue;
-use crate::vm::{AnyExtension, Event, TimerId};
+use crate::vm::{AnyExtension, Event, TimerId, tell};
 
 /// Writes log entries (Envoy's `AccessLog::Instance`, configured as `envoy.access_loggers.wasm`): created when Envoy
 /// configures the plugin, once per worker.
@@ -199,14 +199,9 @@ impl<L: AccessLogger> AnyExtension for AccessLogExtension<L> {
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {
         let mut logger = self.0.try_borrow_mut()?;
-        match event {
+        tell!(logger, &mut cx, event, {
             Event::Complete => logger.on_log(&mut AccessLogContext { callback: cx }),
-            Event::Timer(timer) => logger.on_timer(&mut cx, timer),
-            Event::HttpCallDone(call, response) => logger.on_http_call_done(&mut cx, call, response),
-            Event::GrpcCallDone(call, response) => logger.on_grpc_call_done(&mut cx, call, response),
-            Event::GrpcStream(stream, event) => logger.on_grpc_stream(&mut cx, stream, event),
             Event::QueueReady(queue) => logger.on_queue_ready(&mut cx, queue),
-            _ => Ok(()),
-        }
+        })
     }
 }

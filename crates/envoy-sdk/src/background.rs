@@ -10,7 +10,7 @@ use crate::callback_context::CallbackContext;
 use crate::configure::ConfigureContext;
 use crate::error::Result;
 use crate::shared_queue::SharedQueue;
-use crate::vm::{AnyExtension, Event, TimerId};
+use crate::vm::{AnyExtension, Event, TimerId, tell};
 
 /// Works in the background (Envoy's bootstrap extension `envoy.bootstrap.wasm`): with `singleton: true` once per
 /// Envoy, on its main thread, otherwise once per worker.
@@ -143,13 +143,8 @@ impl<S: BackgroundService> AnyExtension for BackgroundExtension<S> {
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {
         let (mut service, cx) = (self.0.try_borrow_mut()?, &mut cx);
-        match event {
-            Event::Timer(timer) => service.on_timer(cx, timer),
-            Event::HttpCallDone(call, response) => service.on_http_call_done(cx, call, response),
-            Event::GrpcCallDone(call, response) => service.on_grpc_call_done(cx, call, response),
-            Event::GrpcStream(stream, event) => service.on_grpc_stream(cx, stream, event),
+        tell!(service, cx, event, {
             Event::QueueReady(queue) => service.on_queue_ready(cx, queue),
-            _ => Ok(()),
-        }
+        })
     }
 }

@@ -9,7 +9,7 @@ use crate::http::{
     FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
 };
 use crate::vm::progress::Ending;
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
+use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, tell};
 
 /// What `%RESPONSE_CODE_DETAILS%` says of a request that ended because its filter failed.
 const DETAILS: &str = "envoy_sdk_filter_failed";
@@ -54,14 +54,9 @@ impl<F: HttpFilterFactory> AnyExtension for HttpExtension<F> {
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {
         let (factory, cx) = (&self.0, &mut cx);
-        match event {
-            Event::Timer(timer) => factory.on_timer(cx, timer),
-            Event::HttpCallDone(call, response) => factory.on_http_call_done(cx, call, response),
-            Event::GrpcCallDone(call, response) => factory.on_grpc_call_done(cx, call, response),
-            Event::GrpcStream(stream, event) => factory.on_grpc_stream(cx, stream, event),
+        tell!(factory, cx, event, {
             Event::QueueReady(queue) => factory.on_queue_ready(cx, queue),
-            _ => Ok(()),
-        }
+        })
     }
 }
 
@@ -91,14 +86,9 @@ impl<F: HttpFilter> HttpAdapter<F> {
     /// What does not belong to one of the two ways.
     fn on_other(&mut self, cx: &mut HttpContext<'_>, event: Event<'_>) -> Result<()> {
         let filter = &mut self.0;
-        match event {
-            Event::Timer(timer) => filter.on_timer(cx, timer),
-            Event::HttpCallDone(call, response) => filter.on_http_call_done(cx, call, response),
-            Event::GrpcCallDone(call, response) => filter.on_grpc_call_done(cx, call, response),
-            Event::GrpcStream(stream, event) => filter.on_grpc_stream(cx, stream, event),
+        tell!(filter, cx, event, {
             Event::Complete => filter.on_stream_complete(cx),
-            _ => Ok(()),
-        }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::callback_context::CallbackContext;
 use crate::catalogue::{CONNECTIONS_BYPASSED, CONNECTIONS_CLOSED_ON_ERROR};
 use crate::error::Result;
 use crate::network::{FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
-use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
+use crate::vm::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, tell};
 
 pub(crate) struct NetworkExtension<F>(pub(crate) F);
 
@@ -49,14 +49,9 @@ impl<F: NetworkFilterFactory> AnyExtension for NetworkExtension<F> {
 
     fn on_event(&self, mut cx: CallbackContext<'_>, event: Event<'_>) -> Result<()> {
         let (factory, cx) = (&self.0, &mut cx);
-        match event {
-            Event::Timer(timer) => factory.on_timer(cx, timer),
-            Event::HttpCallDone(call, response) => factory.on_http_call_done(cx, call, response),
-            Event::GrpcCallDone(call, response) => factory.on_grpc_call_done(cx, call, response),
-            Event::GrpcStream(stream, event) => factory.on_grpc_stream(cx, stream, event),
+        tell!(factory, cx, event, {
             Event::QueueReady(queue) => factory.on_queue_ready(cx, queue),
-            _ => Ok(()),
-        }
+        })
     }
 }
 
@@ -69,23 +64,18 @@ impl<F: NetworkFilter> AnyFilter for NetworkAdapter<F> {
             _ => NetworkContext::new(cx),
         };
         match event {
-            Event::NewConnection => return Ok(filter.on_new_connection(cx)?.into()),
-            Event::DownstreamData { end_stream, .. } => {
-                return Ok(filter.on_downstream_data(cx, end_stream)?.into());
+            Event::NewConnection => Ok(filter.on_new_connection(cx)?.into()),
+            Event::DownstreamData { end_stream, .. } => Ok(filter.on_downstream_data(cx, end_stream)?.into()),
+            Event::UpstreamData { end_stream, .. } => Ok(filter.on_upstream_data(cx, end_stream)?.into()),
+            other => {
+                tell!(filter, cx, other, {
+                    Event::DownstreamClose(close_type) => filter.on_downstream_close(cx, close_type),
+                    Event::UpstreamClose(close_type) => filter.on_upstream_close(cx, close_type),
+                    Event::Complete => filter.on_stream_complete(cx),
+                })?;
+                Ok(Action::Continue)
             }
-            Event::UpstreamData { end_stream, .. } => {
-                return Ok(filter.on_upstream_data(cx, end_stream)?.into());
-            }
-            Event::DownstreamClose(close_type) => filter.on_downstream_close(cx, close_type)?,
-            Event::UpstreamClose(close_type) => filter.on_upstream_close(cx, close_type)?,
-            Event::Timer(timer) => filter.on_timer(cx, timer)?,
-            Event::HttpCallDone(call, response) => filter.on_http_call_done(cx, call, response)?,
-            Event::GrpcCallDone(call, response) => filter.on_grpc_call_done(cx, call, response)?,
-            Event::GrpcStream(stream, event) => filter.on_grpc_stream(cx, stream, event)?,
-            Event::Complete => filter.on_stream_complete(cx)?,
-            _ => {}
         }
-        Ok(Action::Continue)
     }
 }
 

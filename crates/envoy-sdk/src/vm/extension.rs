@@ -154,3 +154,18 @@ impl Event<'_> {
         matches!(self, Self::DownstreamClose(_) | Self::Complete)
     }
 }
+
+/// Gives an event that every kind of extension can have to its callback; the arms say what else this kind has.
+macro_rules! tell {
+    ($extension:expr, $cx:expr, $event:expr, { $($more:tt)* }) => {
+        match $event {
+            Event::Timer(timer) => $extension.on_timer($cx, timer),
+            Event::HttpCallDone(call, response) => $extension.on_http_call_done($cx, call, response),
+            Event::GrpcCallDone(call, response) => $extension.on_grpc_call_done($cx, call, response),
+            Event::GrpcStream(stream, event) => $extension.on_grpc_stream($cx, stream, event),
+            $($more)*
+            _ => Ok(()),
+        }
+    };
+}
+pub(crate) use tell;

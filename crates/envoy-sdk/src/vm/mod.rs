@@ -21,7 +21,7 @@ use crate::boundary;
 use crate::module::Module;
 use crate::stats::{self, Stats};
 
-pub(crate) use extension::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy};
+pub(crate) use extension::{Action, AnyExtension, AnyFilter, Event, Failure, Remedy, tell};
 pub(crate) use plugin::Plugin;
 pub(crate) use timers::Target;
 pub use timers::TimerId;
