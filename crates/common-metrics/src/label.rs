@@ -13,6 +13,8 @@ pub struct Dimension {
 pub trait Label: Copy + Eq + 'static {
     /// The label's name and its values.
     const DIMENSION: Dimension;
+    /// Every value, in index order.
+    const VALUES: &'static [Self];
 
     /// The position of this value in [`Dimension::values`].
     fn index(self) -> usize;
@@ -103,6 +105,7 @@ macro_rules! label {
         impl $crate::Label for $name {
             const DIMENSION: $crate::Dimension =
                 $crate::Dimension { name: $label, values: &[$($value),+] };
+            const VALUES: &'static [Self] = Self::ALL;
 
             fn index(self) -> usize {
                 self as usize

@@ -43,6 +43,7 @@
 mod buckets;
 mod catalogue;
 mod label;
+mod label_set;
 mod metric;
 mod recorder;
 mod stat_name;
@@ -51,6 +52,7 @@ mod tags;
 pub use buckets::HISTOGRAM_BUCKETS;
 pub use catalogue::{Catalogue, Violation};
 pub use label::{Dimension, Label, Labels};
+pub use label_set::LabelSet;
 pub use metric::{Counter, Export, Gauge, Histogram, Kind, Level, Metric, MetricSpec};
 pub use recorder::{Recorder, Tally};
 pub use stat_name::{StatName, is_label_value};

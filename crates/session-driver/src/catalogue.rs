@@ -2,6 +2,7 @@
 
 use common_metrics::{catalogue, label};
 
+use crate::opening::proxy_header::ProxyVersion;
 use crate::session::{Direction, OpaqueCause, Transport};
 
 label! {
@@ -62,6 +63,8 @@ catalogue! {
         /// Connections that have ended, by how far the filter could see into them and how the client's leg
         /// was protected. A connection counts once, with what was true at its end.
         counter CONNECTIONS: (Visibility, Transport) = "connections_total", Summary, OnUse;
+        /// PROXY protocol headers at the start of a connection, by version.
+        counter PROXY_HEADERS: ProxyVersion = "proxy_headers_total", Summary, OnUse;
         /// Octets that passed, by direction and by whether they were looked into.
         counter BYTES: (Flow, Visibility) = "bytes_total", Summary, OnUse;
         /// Connections that went on unmeasured, or were closed, because the filter itself failed.

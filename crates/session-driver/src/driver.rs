@@ -1,31 +1,25 @@
 //! Feeds a session with just what it needs.
 
-use std::borrow::Cow;
+mod accounted;
+mod read_ahead;
+mod start;
+mod stream;
 
 use memchr::memchr;
 
+pub use self::accounted::Accounted;
+use self::read_ahead::ReadAhead;
+use self::start::Start;
+use self::stream::{KeptFor, Stream};
 use crate::session::{CloseCause, Direction, Need, OpaqueCause, Session, Sink, Timestamp, Transport};
 use crate::window::Window;
 
-/// Most octets read from the host at once: a large segment is looked at in pieces, so that the guest's
-/// memory does not grow with Envoy's buffers.
-const LARGEST_READ: usize = 64 * 1024;
 /// How far ahead a read for a line looks. Covers a usual segment of pipelined commands, and copies little
 /// of a payload that the line says is to be skipped.
 const LINE_READ: usize = 4 * 1024;
-/// A rest of so few octets is read whole: the copy costs less than a second host call.
-const SMALL_REST: usize = 512;
-/// Capacity that a stream's buffer may keep between uses, in octets; it is what an idle connection costs.
-const KEPT_CAPACITY: usize = 256;
-
-/// How the octets of one callback were accounted for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accounted {
-    /// Octets that the session followed, read or skipped.
-    pub parsed: u64,
-    /// Octets that passed unseen, and why.
-    pub opaque: Option<(OpaqueCause, u64)>,
-}
+/// How far ahead a read for a few octets looks: the head of an LDAP message, all that is read of a search's entry, is
+/// about as long, and then costs one host call.
+const EXACT_READ: usize = 16;
 
 /// A session and the octets it is waiting to see the rest of.
 ///
@@ -35,33 +29,19 @@ pub struct Accounted {
 pub struct Driver<S> {
     session: S,
     streams: [Stream; 2],
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    /// Octets that passed and that the session has not been given yet.
-    /// Invariant: without an LF while `kept_for` is `Line`.
-    kept: Vec<u8>,
-    /// What the octets in `kept` wait for; meaningless while it is empty.
-    kept_for: KeptFor,
-    /// When the last of them passed.
-    kept_at: Option<Timestamp>,
-    /// Octets that passed so far.
-    offset: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum KeptFor {
-    #[default]
-    Line,
-    Exact,
-    OtherDirection,
+    start: Start,
+    /// The server has said something.
+    server_spoke: bool,
 }
 
 impl<S: Session> Driver<S> {
     /// A driver at the start of a connection.
     pub fn new(session: S) -> Self {
-        Self { session, streams: Default::default() }
+        let streams = Direction::BOTH.map(|direction| Stream {
+            waits: matches!(session.need(direction), Need::Wait { .. }),
+            ..Stream::default()
+        });
+        Self { session, streams, start: Start::Unknown, server_spoke: false }
     }
 
     /// The session.
@@ -104,6 +84,9 @@ impl<S: Session> Driver<S> {
         sink: &mut impl Sink<S>,
     ) -> Result<Accounted, W::Error> {
         self.stream_mut(direction).offset += window.len() as u64;
+        if direction == Direction::ToClient && !window.is_empty() {
+            self.server_speaks(now, sink);
+        }
         let accounted = self.run(direction, window, now, sink)?;
         if self.opaque(direction).is_some() {
             self.stream_mut(direction).free();
@@ -113,13 +96,17 @@ impl<S: Session> Driver<S> {
 
     /// Says that a direction has ended after its last octet.
     pub fn half_close(&mut self, direction: Direction, now: Timestamp, sink: &mut impl Sink<S>) {
+        if direction == Direction::ToServer {
+            self.start_is_over(now, sink);
+        }
         let unfinished = self.stream(direction).kept.len();
         self.session.half_close(direction, unfinished, now, sink);
-        self.settle_all(sink);
+        self.settle_all(now, sink);
     }
 
     /// Says that the connection is over.
     pub fn end(&mut self, cause: CloseCause, now: Timestamp, sink: &mut impl Sink<S>) {
+        self.start_is_over(now, sink);
         self.session.end(cause, now, sink);
         for stream in &mut self.streams {
             stream.free();
@@ -139,60 +126,102 @@ impl<S: Session> Driver<S> {
         let mut position = 0;
         while position < len {
             let rest = len - position;
-            let taken = match self.session.need(direction) {
-                Need::Opaque(cause) => {
-                    accounted.opaque = Some((cause, rest as u64));
-                    return Ok(accounted);
-                }
-                Need::Skip(octets) => {
+            let need = self.session.need(direction);
+            let unseen = match need {
+                Need::Opaque(cause) | Need::Unseen { cause, .. } => Some(cause),
+                _ => None,
+            };
+            let taken = match need {
+                Need::Opaque(_) => rest,
+                _ if direction == Direction::ToServer && self.start != Start::Known => match self.start {
+                    Start::ProxyRest { remaining } => self.proxy_rest(remaining, rest),
+                    Start::ProxyLine => self.proxy_line(ahead.at(window, position, 1, LINE_READ)?, sink),
+                    Start::Unknown | Start::Known => {
+                        let octets =
+                            ahead.at(window, position, start::LONGEST_START, self.start_read(LINE_READ))?;
+                        self.start(octets, now, sink)
+                    }
+                },
+                Need::Skip(octets) | Need::Unseen { octets, .. } => {
                     let taken = usize::try_from(octets).unwrap_or(rest).clamp(1, rest);
                     self.session.skipped(direction, taken as u64, now, sink);
                     taken
                 }
                 Need::Wait { max } => {
-                    let octets = ahead.at(window, position, rest)?;
-                    self.wait(direction, octets, max, now, sink)
+                    let room = max.saturating_sub(self.stream(direction).waiting());
+                    if room == 0 {
+                        self.overflow(direction, rest, now, sink)
+                    } else {
+                        let octets = ahead.at(window, position, 1, room)?;
+                        let octets = octets.get(..room).unwrap_or(octets);
+                        self.stream_mut(direction).keep(octets, KeptFor::OtherDirection, now);
+                        octets.len()
+                    }
                 }
                 Need::Line { max } => {
-                    let octets = ahead.at(window, position, LINE_READ)?;
+                    let octets = ahead.at(window, position, 1, LINE_READ)?;
                     self.line(direction, octets, max, now, sink)
                 }
                 Need::Exact(wanted) => {
                     let missing = wanted.saturating_sub(self.stream(direction).kept.len()).max(1);
-                    let octets = ahead.at(window, position, missing)?;
+                    let octets = ahead.at(window, position, missing, EXACT_READ)?;
                     self.exact(direction, octets, missing, now, sink)
                 }
                 Need::Scan => {
-                    let octets = ahead.at(window, position, rest)?;
+                    let octets = ahead.at(window, position, 1, rest)?;
                     self.session.feed(direction, octets, now, sink).clamp(1, octets.len().max(1))
                 }
             };
             let taken = taken.min(rest);
-            accounted.parsed += taken as u64;
+            match unseen {
+                Some(cause) => accounted.add_unseen(cause, taken as u64),
+                None => accounted.parsed += taken as u64,
+            }
             position += taken;
-            self.settle_all(sink);
+            self.settle_all(now, sink);
         }
         Ok(accounted)
     }
 
+    /// More came than may wait: says so, and how many of the octets that remain that has used up.
+    fn overflow(
+        &mut self,
+        direction: Direction,
+        rest: usize,
+        now: Timestamp,
+        sink: &mut impl Sink<S>,
+    ) -> usize {
+        self.session.overflow(direction, now, sink);
+        // A session that waits on all the same does without them.
+        if matches!(self.session.need(direction), Need::Wait { .. }) { rest } else { 0 }
+    }
+
     /// Gives kept octets to a session that no longer waits for what they were kept for. Each direction can
     /// unblock the other one, so this goes on until neither moves.
-    fn settle_all(&mut self, sink: &mut impl Sink<S>) {
+    fn settle_all(&mut self, now: Timestamp, sink: &mut impl Sink<S>) {
         let mut moved = true;
         while moved {
-            moved = Direction::BOTH.into_iter().any(|direction| self.settle(direction, sink));
+            moved = Direction::BOTH.into_iter().any(|direction| self.settle(direction, now, sink));
         }
     }
 
-    fn settle(&mut self, direction: Direction, sink: &mut impl Sink<S>) -> bool {
+    fn settle(&mut self, direction: Direction, now: Timestamp, sink: &mut impl Sink<S>) -> bool {
         let need = self.session.need(direction);
+        let start = self.start;
         let stream = self.stream_mut(direction);
-        let still_waiting = matches!(
-            (stream.kept_for, need),
+        let waits = matches!(need, Need::Wait { .. });
+        if std::mem::replace(&mut stream.waits, waits) && !waits {
+            let octets = stream.waiting() as u64;
+            self.session.waited(direction, octets, now, sink);
+            return true;
+        }
+        let still_waiting = match (stream.kept_for, need) {
             (KeptFor::Line, Need::Line { .. })
-                | (KeptFor::Exact, Need::Exact(_))
-                | (KeptFor::OtherDirection, Need::Wait { .. })
-        );
+            | (KeptFor::Exact, Need::Exact(_))
+            | (KeptFor::OtherDirection, Need::Wait { .. }) => true,
+            (KeptFor::Start, _) => start == Start::Unknown,
+            _ => false,
+        };
         if stream.kept.is_empty() || still_waiting {
             return false;
         }
@@ -200,28 +229,8 @@ impl<S: Session> Driver<S> {
         let Some(kept_at) = stream.kept_at.take() else { return false };
         // A slice cannot fail to be read, and these octets were accounted for when they passed.
         let _accounted = self.run(direction, &kept.as_slice(), kept_at, sink);
+        self.stream_mut(direction).reuse(kept);
         true
-    }
-
-    fn wait(
-        &mut self,
-        direction: Direction,
-        octets: &[u8],
-        max: usize,
-        now: Timestamp,
-        sink: &mut impl Sink<S>,
-    ) -> usize {
-        let stream = self.stream_mut(direction);
-        let room = max.saturating_sub(stream.kept.len());
-        if octets.len() <= room {
-            stream.keep(octets, KeptFor::OtherDirection, now);
-            octets.len()
-        } else {
-            stream.keep(octets.get(..room).unwrap_or_default(), KeptFor::OtherDirection, now);
-            self.session.overflow(direction, now, sink);
-            let unchanged = matches!(self.session.need(direction), Need::Wait { .. });
-            if unchanged { octets.len() } else { room }
-        }
     }
 
     fn line(
@@ -289,47 +298,5 @@ impl<S: Session> Driver<S> {
             Direction::ToServer => to_server,
             Direction::ToClient => to_client,
         }
-    }
-}
-
-impl Stream {
-    fn keep(&mut self, octets: &[u8], kept_for: KeptFor, now: Timestamp) {
-        self.kept.extend_from_slice(octets);
-        self.kept_for = kept_for;
-        self.kept_at = Some(now);
-    }
-
-    /// Takes an emptied buffer back, unless it is larger than an idle connection should hold on to.
-    fn reuse(&mut self, mut buffer: Vec<u8>) {
-        if self.kept.is_empty() && buffer.capacity() <= KEPT_CAPACITY {
-            buffer.clear();
-            self.kept = buffer;
-        }
-    }
-
-    fn free(&mut self) {
-        self.kept = Vec::new();
-    }
-}
-
-/// One read from the window serves as many needs as it covers.
-#[derive(Default)]
-struct ReadAhead<'w> {
-    start: usize,
-    octets: Cow<'w, [u8]>,
-}
-
-impl<'w> ReadAhead<'w> {
-    /// The octets from `position` on: what is left of the last read, or about `wanted` fresh ones.
-    fn at<W: Window>(&mut self, window: &'w W, position: usize, wanted: usize) -> Result<&[u8], W::Error> {
-        let used = position.wrapping_sub(self.start);
-        if used >= self.octets.len() {
-            let rest = window.len().saturating_sub(position);
-            let len = if rest <= SMALL_REST { rest } else { wanted.min(rest).min(LARGEST_READ) };
-            self.octets = window.read(position, len)?;
-            self.start = position;
-            return Ok(&self.octets);
-        }
-        Ok(self.octets.get(used..).unwrap_or_default())
     }
 }

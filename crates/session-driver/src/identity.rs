@@ -66,6 +66,15 @@ impl Redactor {
         }
     }
 
+    /// What may be said about a directory name: a DN, or what a client gives in its place. Names that differ in case or
+    /// in the spaces around their parts only are the same.
+    pub fn distinguished_name(&self, name: &[u8]) -> Option<String> {
+        match self.identities {
+            Identities::Hmac => self.name(&normalised(name)),
+            _ => self.name(name),
+        }
+    }
+
     /// What may be said about a name that has no domain part.
     pub fn name(&self, name: &[u8]) -> Option<String> {
         match self.identities {
@@ -77,6 +86,31 @@ impl Redactor {
             }),
         }
     }
+}
+
+/// A DN in lower case, without the spaces that mean nothing (RFC 4514, 2.4 and 4; RFC 2253, 4): those at its ends and
+/// beside `=`, `+`, `,` and `;`, unless escaped.
+fn normalised(name: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(name.len());
+    // Spaces that are dropped if nothing follows them but a separator.
+    let mut spaces: usize = 0;
+    let mut part_begins = true;
+    let mut escaped = false;
+    for octet in name.iter().map(u8::to_ascii_lowercase) {
+        let separates = !escaped && b"=+,;".contains(&octet);
+        if octet == b' ' && !escaped {
+            spaces = if part_begins { 0 } else { spaces.saturating_add(1) };
+            continue;
+        }
+        if !separates {
+            octets.extend(std::iter::repeat_n(b' ', spaces));
+        }
+        octets.push(octet);
+        spaces = 0;
+        part_begins = separates;
+        escaped = octet == b'\\' && !escaped;
+    }
+    octets
 }
 
 /// The part behind the last `@`, in lower case; a fixed word when that is not a plain domain, because it
@@ -152,9 +186,30 @@ mod tests {
     }
 
     #[test]
+    fn directory_names_hash_alike_whatever_their_case_and_spaces() {
+        let hmac = redactor(Identities::Hmac);
+        let hash = |name: &str| hmac.distinguished_name(name.as_bytes());
+        let name = hash("uid=alice smith,ou=people,dc=example");
+        assert_eq!(hash(" UID = Alice Smith , OU=people,  dc=EXAMPLE "), name);
+        for other in ["uid=alicesmith,ou=people,dc=example", "uid=alice  smith,ou=people,dc=example", ""] {
+            assert_ne!(hash(other), name, "{other}");
+        }
+        // An escaped space or comma is part of the value (RFC 4514, 2.4).
+        assert_eq!(hash("cn=a\\, b"), hash("CN=a\\, B"));
+        assert_ne!(hash("cn=a\\, b"), hash("cn=a\\,b"));
+        assert_ne!(hash("cn=a\\ ,dc=b"), hash("cn=a,dc=b"));
+        assert_eq!(hash("EXAMPLE\\Alice"), hash("example\\alice"));
+        let full = redactor(Identities::Full);
+        assert_eq!(full.distinguished_name(b"CN = A").as_deref(), Some("CN = A"), "as it was sent");
+    }
+
+    #[test]
     fn off_says_nothing() {
         let off = Redactor::off();
         assert!(!off.wants_identities());
-        assert_eq!((off.mail_address(b"a@b"), off.name(b"a")), (None, None));
+        assert_eq!(
+            (off.mail_address(b"a@b"), off.name(b"a"), off.distinguished_name(b"a")),
+            (None, None, None)
+        );
     }
 }

@@ -19,23 +19,27 @@
 mod catalogue;
 pub mod config;
 mod driver;
+mod ending;
 mod events;
 mod identity;
 mod limit;
 mod observer;
+mod opening;
 mod protocol;
 mod session;
 mod window;
 
 pub use catalogue::{
     BYTES, CLOCK_ANOMALIES, CONFIG_FIELDS_IGNORED, CONNECTIONS, CONNECTIONS_OPENED, EVENTS, EVENTS_DROPPED,
-    Flow, INTERNAL_ERRORS, OBSERVER, Visibility,
+    Flow, INTERNAL_ERRORS, OBSERVER, PROXY_HEADERS, Visibility,
 };
 pub use driver::{Accounted, Driver};
 pub use events::{EVENT_SCHEMA, Event};
 pub use identity::Redactor;
 pub use limit::whole_number;
 pub use observer::{Observer, ObserverFactory, check_config};
-pub use protocol::{Observation, Protocol};
+pub use opening::Opening;
+pub use opening::proxy_header::ProxyVersion;
+pub use protocol::{Observation, Protocol, Wanted};
 pub use session::{CloseCause, Direction, Need, OpaqueCause, Session, Sink, Timestamp, Transport};
 pub use window::Window;

@@ -15,11 +15,13 @@ use crate::config::{Identities, Mode, ObserverConfig, OnProtocolError, Reporter}
 use crate::driver::Driver;
 use crate::events::EventLog;
 use crate::identity::Redactor;
-use crate::protocol::{Lost, Observation, Protocol};
+use crate::opening::proxy_header::ProxyVersion;
+use crate::protocol::{Lost, Observation, Protocol, Wanted};
 use crate::session::{CloseCause, Direction, OpaqueCause, Session, Sink, Timestamp, Transport};
 use crate::window::Window;
 use crate::{
-    BYTES, CONFIG_FIELDS_IGNORED, CONNECTIONS, CONNECTIONS_OPENED, Flow, INTERNAL_ERRORS, Visibility,
+    BYTES, CONFIG_FIELDS_IGNORED, CONNECTIONS, CONNECTIONS_OPENED, Flow, INTERNAL_ERRORS, PROXY_HEADERS,
+    Visibility,
 };
 
 /// Lines per second and worker about connections whose framing was lost.
@@ -127,11 +129,11 @@ impl<P: Protocol> Shared<P> {
         metrics: &'a mut Stats,
         now: Timestamp,
         connection: &'a dyn Fn() -> Option<u64>,
-        summary: &'a mut Option<String>,
+        summary_changed: &'a mut bool,
         lost: &'a mut Option<Lost>,
     ) -> Observation<'a, Stats> {
         let (events, redactor) = (&self.events, &self.redactor);
-        Observation { metrics, events, redactor, now, connection, summary, lost }
+        Observation { metrics, events, redactor, now, connection, summary_changed, lost }
     }
 
     /// Sets the summary that access logs print. Where Envoy refuses (the capability is not granted), the metrics
@@ -195,7 +197,11 @@ impl<P: Protocol> Observer<P> {
         stats.add(&CONNECTIONS_OPENED, (), 1);
         let opened = timestamp(cx)?;
         let driver = (shared.config.mode == Mode::Observe).then(|| {
-            Driver::new(P::session(&shared.config.limits, shared.redactor.wants_identities(), opened))
+            let wanted = Wanted {
+                events: shared.config.events.enabled,
+                identities: shared.redactor.wants_identities(),
+            };
+            Driver::new(P::session(&shared.config.limits, wanted, opened))
         });
         let (transport, first_to_end) = (None, None);
         let protocol = P::default();
@@ -231,9 +237,10 @@ impl<P: Protocol> Observer<P> {
         let now = timestamp(cx)?;
         self.last_seen = now;
         let mut lost = None;
-        let mut summary = None;
+        let mut summary_changed = false;
         let connection = || cx.stream_info().connection().id().ok().flatten();
-        let observation = self.shared.observation(&mut self.stats, now, &connection, &mut summary, &mut lost);
+        let observation =
+            self.shared.observation(&mut self.stats, now, &connection, &mut summary_changed, &mut lost);
         let mut sink = ObservingSink { protocol: &mut self.protocol, observation };
         let accounted = driver.data(direction, &buffer, now, &mut sink)?;
         if end_stream {
@@ -243,12 +250,12 @@ impl<P: Protocol> Observer<P> {
         if accounted.parsed > 0 {
             self.stats.add(&BYTES, (flow, Visibility::Parsed), accounted.parsed);
         }
-        if let Some((cause, octets)) = accounted.opaque {
+        for (cause, octets) in accounted.unseen() {
             self.stats.add(&BYTES, (flow, cause.into()), octets);
         }
         self.note_end(direction, end_stream);
-        if let Some(summary) = summary {
-            self.shared.summarise(cx, &summary);
+        if summary_changed {
+            self.shared.summarise(cx, &self.protocol.summary());
         }
         if let Some(lost) = lost {
             self.lost(cx, lost)?;
@@ -293,22 +300,24 @@ impl<P: Protocol> Observer<P> {
         if std::mem::replace(&mut self.ended, true) {
             return None;
         }
-        let mut summary = None;
+        let mut summary_changed = false;
         let Some(driver) = &mut self.driver else {
             self.stats.add(&CONNECTIONS, (Visibility::Off, self.transport.unwrap_or(Transport::Plain)), 1);
             P::closed_unseen(cause, &mut self.stats);
             return None;
         };
         let opaque = Direction::BOTH.into_iter().find_map(|direction| driver.opaque(direction));
+        let unseen = opaque.or_else(|| driver.session().unseen());
         let mut lost = None;
-        let observation = self.shared.observation(&mut self.stats, now, connection, &mut summary, &mut lost);
+        let observation =
+            self.shared.observation(&mut self.stats, now, connection, &mut summary_changed, &mut lost);
         driver.end(cause, now, &mut ObservingSink { protocol: &mut self.protocol, observation });
         let transport = match opaque {
             Some(OpaqueCause::Starttls) => Transport::Starttls,
             _ => self.transport.unwrap_or(Transport::Plain),
         };
-        self.stats.add(&CONNECTIONS, (opaque.map_or(Visibility::Parsed, Visibility::from), transport), 1);
-        summary
+        self.stats.add(&CONNECTIONS, (unseen.map_or(Visibility::Parsed, Visibility::from), transport), 1);
+        summary_changed.then(|| self.protocol.summary())
     }
 }
 
@@ -364,9 +373,14 @@ impl<P: Protocol> Drop for Observer<P> {
             P::closed_unseen(CloseCause::Unknown, &mut self.stats);
             return;
         };
-        let (mut summary, mut lost) = (None, None);
-        let observation =
-            self.shared.observation(&mut self.stats, self.last_seen, &|| None, &mut summary, &mut lost);
+        let (mut summary_changed, mut lost) = (false, None);
+        let observation = self.shared.observation(
+            &mut self.stats,
+            self.last_seen,
+            &|| None,
+            &mut summary_changed,
+            &mut lost,
+        );
         let mut sink = ObservingSink { protocol: &mut self.protocol, observation };
         driver.end(CloseCause::Unknown, self.last_seen, &mut sink);
     }
@@ -386,6 +400,10 @@ struct ObservingSink<'a, P> {
 impl<P: Protocol> Sink<P::Session> for ObservingSink<'_, P> {
     fn event(&mut self, event: <P::Session as Session>::Event<'_>) {
         self.protocol.observe(event, &mut self.observation);
+    }
+
+    fn proxy_header(&mut self, version: ProxyVersion) {
+        self.observation.metrics.add(&PROXY_HEADERS, version, 1);
     }
 }
 

@@ -26,8 +26,8 @@ pub trait Protocol: Default + 'static {
     /// The state machine.
     type Session: Session + 'static;
 
-    /// The session of a connection that was opened at `opened`. Identities are kept only if they are wanted.
-    fn session(limits: &Self::Limits, identities_wanted: bool, opened: Timestamp) -> Self::Session;
+    /// The session of a connection that was opened at `opened`. What only events say is kept only if it is wanted.
+    fn session(limits: &Self::Limits, wanted: Wanted, opened: Timestamp) -> Self::Session;
 
     /// Turns what the session saw into metrics, events and the summary for access logs.
     fn observe<R: Recorder>(
@@ -36,9 +36,23 @@ pub trait Protocol: Default + 'static {
         observation: &mut Observation<'_, R>,
     );
 
+    /// What access logs print about the connection: `%FILTER_STATE(wasm.<filter>:PLAIN)%`. It is printed as it is, so
+    /// it may only hold words that the filter itself chose, or what is escaped to be like them. Asked for at the end
+    /// of a callback in which [`Observation::summarise`] was called.
+    fn summary(&self) -> String;
+
     /// Counts the end of a connection that had no session, because the mode is `off`: connections opened and
     /// closed must add up there too.
     fn closed_unseen<R: Recorder>(cause: CloseCause, metrics: &mut R);
+}
+
+/// What the configuration wants to be remembered of a connection, beside what is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whatever events say.
+    pub events: bool,
+    /// Who is spoken of, in events and in the summary for access logs.
+    pub identities: bool,
 }
 
 /// Where a protocol writes what it observed.
@@ -49,7 +63,7 @@ pub struct Observation<'a, R> {
     pub(crate) redactor: &'a Redactor,
     pub(crate) now: Timestamp,
     pub(crate) connection: &'a dyn Fn() -> Option<u64>,
-    pub(crate) summary: &'a mut Option<String>,
+    pub(crate) summary_changed: &'a mut bool,
     pub(crate) lost: &'a mut Option<Lost>,
 }
 
@@ -78,10 +92,14 @@ impl<R: Recorder> Observation<'_, R> {
         }
     }
 
-    /// Replaces the summary that access logs print: `%FILTER_STATE(wasm.<filter>:PLAIN)%`. It is printed as
-    /// it is, so it may only hold words that the filter itself chose.
-    pub fn summarise(&mut self, summary: String) {
-        *self.summary = Some(summary);
+    /// Says that [`Protocol::summary`] is another one now.
+    pub fn summarise(&mut self) {
+        *self.summary_changed = true;
+    }
+
+    /// What may be said about people.
+    pub fn redactor(&self) -> &Redactor {
+        self.redactor
     }
 
     /// Counts an interval that the clock made impossible.

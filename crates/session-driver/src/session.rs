@@ -2,6 +2,9 @@
 
 use common_metrics::label;
 
+use crate::opening::Opening;
+use crate::opening::proxy_header::ProxyVersion;
+
 /// Which way octets flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
@@ -33,7 +36,7 @@ impl Timestamp {
     }
 }
 
-/// Why a session does not look into octets any more.
+/// Why a session does not look into octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpaqueCause {
     /// TLS after the protocol's own upgrade command.
@@ -44,6 +47,11 @@ pub enum OpaqueCause {
     SaslSealed,
     /// The session could no longer follow the framing.
     LostSync,
+}
+
+impl OpaqueCause {
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Starttls, Self::Tls, Self::SaslSealed, Self::LostSync];
 }
 
 label! {
@@ -86,10 +94,19 @@ pub enum Need {
     Exact(usize),
     /// So many octets are of no interest and are never read from the host. Never 0.
     Skip(u64),
+    /// So many octets cannot be seen into, although it is known where they end: they pass, are never read from
+    /// the host, and count as unseen. [`Session::skipped`] says how many have passed.
+    Unseen {
+        /// How many. Never 0.
+        octets: u64,
+        /// Why.
+        cause: OpaqueCause,
+    },
     /// Whatever there is; the session says how much of it it took.
     Scan,
     /// What these octets mean depends on what the other direction says next. They pass on as always, and
-    /// up to `max` octets are kept for the session; with more it is told [`Session::overflow`].
+    /// up to `max` octets are kept for the session; with more it is told [`Session::overflow`]. Once the need
+    /// is another one, the session is told [`Session::waited`] and given what was kept.
     Wait {
         /// How many octets may be kept.
         max: usize,
@@ -102,6 +119,10 @@ pub enum Need {
 pub trait Sink<S: Session + ?Sized> {
     /// Takes one event. Events borrow from the session's input and live only for this call.
     fn event(&mut self, event: S::Event<'_>);
+
+    /// Takes note of a PROXY protocol header in front of the client's octets. The driver says this, not the
+    /// session, which never sees one.
+    fn proxy_header(&mut self, _version: ProxyVersion) {}
 }
 
 impl<S: Session, F: FnMut(S::Event<'_>)> Sink<S> for F {
@@ -114,7 +135,8 @@ impl<S: Session, F: FnMut(S::Event<'_>)> Sink<S> for F {
 ///
 /// A session *pulls*: the driver asks [`need`](Session::need) for a direction, brings just that, and asks
 /// again. So results do not depend on how TCP cut the stream, and what is skipped is never copied. A session
-/// never fails: octets that it cannot follow are an event and, at worst, make it opaque.
+/// never fails: octets that it cannot follow are an event and, at worst, make it opaque. What it need not know about,
+/// it need not implement: methods with a body do nothing unless it does.
 pub trait Session {
     /// What the session reports.
     type Event<'e>;
@@ -122,6 +144,10 @@ pub trait Session {
     /// What the session wants next in this direction. The answer may change whenever the session is called,
     /// also with data of the other direction.
     fn need(&self, direction: Direction) -> Need;
+
+    /// Says what the client's stream starts with, before the first of its octets is given. PROXY protocol
+    /// headers do not count: a session never sees them.
+    fn opens(&mut self, _opening: Opening, _now: Timestamp, _sink: &mut impl Sink<Self>) {}
 
     /// Gives the session what it asked for, and returns how many octets it took.
     ///
@@ -135,25 +161,37 @@ pub trait Session {
         sink: &mut impl Sink<Self>,
     ) -> usize;
 
-    /// Says that octets passed which the session had asked to skip.
+    /// Says that octets passed which the session had asked to skip, or has called unseen.
     fn skipped(&mut self, direction: Direction, octets: u64, now: Timestamp, sink: &mut impl Sink<Self>);
 
-    /// Says that more octets came than [`Need::Wait`] allows for. Afterwards the need must be another one.
-    fn overflow(&mut self, direction: Direction, now: Timestamp, sink: &mut impl Sink<Self>);
+    /// Says that more octets came than [`Need::Wait`] allows for. Afterwards the need should be another one: as long as it
+    /// is not, what comes is not kept.
+    fn overflow(&mut self, _direction: Direction, _now: Timestamp, _sink: &mut impl Sink<Self>) {}
+
+    /// Says that what [`Need::Wait`] waited for is decided: the need is another one now. In between so many
+    /// octets came, perhaps none. They are given again next, or dropped if the direction is opaque now.
+    fn waited(&mut self, _direction: Direction, _octets: u64, _now: Timestamp, _sink: &mut impl Sink<Self>) {}
 
     /// Says that this direction has ended (a half-close), after its last octet. `unfinished` octets
     /// were left of something incomplete.
     fn half_close(
         &mut self,
-        direction: Direction,
-        unfinished: usize,
-        now: Timestamp,
-        sink: &mut impl Sink<Self>,
-    );
+        _direction: Direction,
+        _unfinished: usize,
+        _now: Timestamp,
+        _sink: &mut impl Sink<Self>,
+    ) {
+    }
 
     /// Says that the connection is over. Called exactly once, last.
     fn end(&mut self, cause: CloseCause, now: Timestamp, sink: &mut impl Sink<Self>);
 
     /// Tells how the downstream leg is protected; known with the first data at the latest.
-    fn transport(&mut self, transport: Transport);
+    fn transport(&mut self, _transport: Transport) {}
+
+    /// Why part of the connection could not be seen although its framing was followed: what the whole
+    /// connection counts as, unless a direction is opaque.
+    fn unseen(&self) -> Option<OpaqueCause> {
+        None
+    }
 }

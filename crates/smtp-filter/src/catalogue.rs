@@ -4,7 +4,7 @@ use common_metrics::{catalogue, label};
 use session_driver::Transport;
 
 use crate::anomaly::Anomaly;
-use crate::event::{AuthOutcome, Ending, ProxyVersion, RecipientOutcome, Request, StarttlsOutcome};
+use crate::event::{AuthOutcome, Ending, RecipientOutcome, Request, StarttlsOutcome};
 use crate::protocol::auth::Mechanism;
 use crate::protocol::code::{CodeLabel, ReplyClass};
 use crate::protocol::ehlo::Keyword;
@@ -28,8 +28,6 @@ catalogue! {
     pub static SMTP: "smtp" sharing session_driver::OBSERVER {
         /// Connections that have ended, by who ended them; `quit` when QUIT was the client's last command.
         counter CONNECTIONS_CLOSED: Ending = "connections_closed_total", Summary, FromStart;
-        /// PROXY protocol headers at the start of a connection, by version.
-        counter PROXY_HEADERS: ProxyVersion = "proxy_headers_total", Summary, OnUse;
         /// First replies of servers, by class.
         counter GREETINGS: ReplyClass = "greetings_total", Summary, FromStart;
         /// Connections that ended before the server had said anything.

@@ -11,7 +11,6 @@ use crate::transaction_summary::{Outcome, TransactionSummary};
 /// Counts one event.
 pub fn count<R: Recorder>(event: &SmtpEvent<'_>, recorder: &mut R) {
     match *event {
-        SmtpEvent::ProxyHeader(version) => recorder.add(&PROXY_HEADERS, version, 1),
         SmtpEvent::Greeting { code, latency, refusal } => {
             recorder.add(&GREETINGS, code.class(), 1);
             count_code(code, recorder);

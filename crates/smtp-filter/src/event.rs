@@ -1,7 +1,7 @@
 //! What a session reports: typed, borrowed, and without any idea of who listens.
 
 use common_metrics::label;
-use session_driver::{CloseCause, Direction, OpaqueCause, Transport};
+use session_driver::{Direction, OpaqueCause, Transport};
 
 pub use crate::anomaly::Anomaly;
 use crate::protocol::auth::Mechanism;
@@ -19,8 +19,6 @@ pub use crate::transaction_summary::{Method, Outcome, Refusal, RefusalClass, Sta
 /// [`Unanswered`](Self::Unanswered).
 #[derive(Clone, Copy, Debug)]
 pub enum SmtpEvent<'a> {
-    /// A PROXY protocol header stood in front of the client's octets.
-    ProxyHeader(ProxyVersion),
     /// The server's greeting, or what it said in its place.
     Greeting {
         /// Its code.
@@ -205,16 +203,6 @@ impl From<Verb> for Request {
 }
 
 label! {
-    /// The version of a PROXY protocol header.
-    pub enum ProxyVersion: "version" {
-        /// The line of text.
-        V1 = "v1",
-        /// The binary header.
-        V2 = "v2",
-    }
-}
-
-label! {
     /// What became of a RCPT command.
     pub enum RecipientOutcome: "outcome" {
         /// 2xx.
@@ -252,29 +240,7 @@ label! {
     }
 }
 
-label! {
-    /// How a connection ended.
-    pub enum Ending: "ending" {
-        /// QUIT was the client's last command.
-        Quit = "quit",
-        /// The client closed or reset first.
-        Client = "client",
-        /// The server closed or reset first.
-        Server = "server",
-        /// This Envoy closed. Envoy 1.36 does not tell a reset by the server from that.
-        Local = "local",
-        /// Not known.
-        Unknown = "unknown",
-    }
-}
-
-impl From<CloseCause> for Ending {
-    fn from(cause: CloseCause) -> Self {
-        match cause {
-            CloseCause::Client => Self::Client,
-            CloseCause::Server => Self::Server,
-            CloseCause::Local => Self::Local,
-            CloseCause::Unknown => Self::Unknown,
-        }
-    }
+session_driver::ending! {
+    /// QUIT was the client's last command.
+    Quit = "quit"
 }

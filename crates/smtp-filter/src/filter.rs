@@ -3,7 +3,7 @@
 use common_metrics::{Catalogue, Label as _, Recorder};
 use envoy_sdk::Module;
 use session_driver::{
-    CloseCause, Event, Observation, ObserverFactory, Protocol, Redactor, Timestamp, Visibility,
+    CloseCause, Event, Observation, ObserverFactory, Protocol, Redactor, Timestamp, Visibility, Wanted,
 };
 
 use crate::catalogue::{CONNECTIONS_CLOSED, SMTP};
@@ -35,8 +35,8 @@ impl Protocol for Smtp {
         &SMTP
     }
 
-    fn session(limits: &SmtpLimits, identities_wanted: bool, opened: Timestamp) -> SmtpSession {
-        SmtpSession::new(limits, identities_wanted, opened)
+    fn session(limits: &SmtpLimits, wanted: Wanted, opened: Timestamp) -> SmtpSession {
+        SmtpSession::new(limits, wanted.identities, opened)
     }
 
     fn observe<R: Recorder>(&mut self, event: SmtpEvent<'_>, observation: &mut Observation<'_, R>) {
@@ -46,12 +46,12 @@ impl Protocol for Smtp {
         match event {
             SmtpEvent::TransactionEnded(transaction) => {
                 self.summary.add(&transaction);
-                observation.summarise(self.summary.to_string());
+                observation.summarise();
                 observation.event("transaction", |event, redactor| describe(&transaction, event, redactor));
             }
             SmtpEvent::WentOpaque { cause, direction, state, anomaly } => {
                 self.summary.visibility = Visibility::from(cause);
-                observation.summarise(self.summary.to_string());
+                observation.summarise();
                 observation.went_opaque(
                     cause,
                     direction,
@@ -61,6 +61,10 @@ impl Protocol for Smtp {
             }
             _ => {}
         }
+    }
+
+    fn summary(&self) -> String {
+        self.summary.to_string()
     }
 
     fn closed_unseen<R: Recorder>(cause: CloseCause, metrics: &mut R) {

@@ -4,12 +4,12 @@
 mod support;
 
 use session_driver::{Driver, Timestamp};
+use session_test::Record;
+use session_test::cutting::in_pieces;
 use smtp_filter::event::SmtpEvent;
 use smtp_filter::{SmtpLimits, SmtpSession};
 
-use support::Record;
-use support::cutting::in_pieces;
-use support::talk::{greeted, talk};
+use support::{greeted, talk};
 
 const MAIL: &str = "
     C: MAIL FROM:<a@b> SIZE=100

@@ -3,14 +3,13 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use session_driver::Direction;
+use session_test::cutting::{client_ahead, coalesced, octet_by_octet};
+use session_test::{Conditions, Recordings, shared_captures};
 
-use support::captures::Captures;
-use support::cutting::{coalesced, octet_by_octet};
-use support::expected::{Counted, Status, compare};
-use support::{Record, Setup, play};
+use support::expected::{Counted, Expected, compare};
+use support::{Setup, play};
 
 #[test]
 fn the_projects_own_recordings_count_as_expected() {
@@ -19,19 +18,19 @@ fn the_projects_own_recordings_count_as_expected() {
 
 #[test]
 fn shared_captures_count_as_expected() {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures");
-    check(&std::env::var_os("CAPTURES_DIR").map_or_else(beside, PathBuf::from));
+    check(&shared_captures());
 }
 
 fn check(folder: &Path) {
-    let Some(captures) = Captures::open(folder) else {
+    let Some(recordings) = Recordings::<Expected>::open(folder, "smtp") else {
         println!("nothing to read in {}", folder.display());
         return;
     };
-    for (name, capture, records) in captures.iter() {
-        // Behind AUTH nothing can be guessed, so that what is sent ahead has to be kept.
-        let limits = serde_json::from_str(r#"{"max_undecided_octets": 65536}"#).expect("limits");
-        let setup = Setup { limits, ..Setup::default() };
+    // Behind AUTH nothing can be guessed, so that what is sent ahead has to be kept.
+    let limits = serde_json::from_str(r#"{"max_undecided_octets": 65536}"#).expect("limits");
+    let conditions = Conditions { setup: Setup::limited(limits), ..Conditions::default() };
+    for (name, capture) in recordings.captures() {
+        let records = recordings.records(name);
         let cuttings = [
             ("as recorded", records.clone()),
             ("octet by octet", octet_by_octet(&records)),
@@ -39,13 +38,10 @@ fn check(folder: &Path) {
             ("the client far ahead", client_ahead(&records)),
         ];
         for (how, records) in cuttings {
-            let seen = play(&records, &setup);
+            let seen = play(&records, &conditions);
             let octets: usize = records.iter().map(|record| record.octets.len()).sum();
-            assert_eq!(seen.accounted, octets as u64);
-            let Some(expected) = capture.expected.as_ref().filter(|_| capture.status != Status::Robustness)
-            else {
-                continue;
-            };
+            assert_eq!(seen.octets(), octets as u64);
+            let Some(expected) = capture.expected() else { continue };
             // TLS cannot start ahead of its 220, and a reply that answers nothing would answer
             // something that is asked too early.
             let waits = expected.starttls.cmd > 0 || expected.unmatched_replies > 0;
@@ -55,15 +51,9 @@ fn check(folder: &Path) {
             let counted = Counted {
                 series: seen.series(),
                 opaque: seen.events.iter().any(|event| event.starts_with("WentOpaque")),
-                pairs: Some(seen.pairs),
+                pairs: Some(seen.notes.pairs),
             };
             compare(expected, &counted, &format!("{name}, {how}"));
         }
     }
-}
-
-/// Everything the client says before anything the server does: a causality that no reply contradicts.
-fn client_ahead(records: &[Record]) -> Vec<Record> {
-    let of = |direction| records.iter().filter(move |record| record.direction == direction).cloned();
-    of(Direction::ToServer).chain(of(Direction::ToClient)).collect()
 }

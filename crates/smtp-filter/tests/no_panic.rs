@@ -8,7 +8,6 @@ use smtp_filter::protocol::command::{Command, CommandLine, command_line};
 use smtp_filter::protocol::data::DataScanner;
 use smtp_filter::protocol::ehlo::Keyword;
 use smtp_filter::protocol::enhanced::EnhancedCode;
-use smtp_filter::protocol::first::Opening;
 use smtp_filter::protocol::parameter::Parameter;
 use smtp_filter::protocol::path::path;
 use smtp_filter::protocol::refusal::RefusalReason;
@@ -110,7 +109,5 @@ proptest! {
         let scanned = DataScanner::new().scan(&stream);
         prop_assert!(scanned.consumed <= stream.len());
         prop_assert!(scanned.ended || scanned.consumed == stream.len());
-        let opening = Opening::of(&stream);
-        prop_assert!(stream.len() < Opening::LONGEST || opening != Opening::NeedMore);
     }
 }

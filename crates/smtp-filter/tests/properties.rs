@@ -3,14 +3,15 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use session_driver::{CloseCause, Direction, Transport};
+use session_driver::{Direction, Transport};
+use session_test::play::play_cut;
+use session_test::strategies::{conversation, ending, lengths, noise};
+use session_test::{Conditions, Record};
 use smtp_filter::SmtpLimits;
 
-use support::cutting::{in_pieces, octet_by_octet};
-use support::{Record, Setup, play};
+use support::{Setup, Smtp, play};
 
 /// What clients say, sensible or not.
 const CLIENT: &[&str] = &[
@@ -90,30 +91,15 @@ const SERVER: &[&str] = &[
     "250-a very long line that is longer than ",
 ];
 
-fn setup() -> impl Strategy<Value = Setup> {
+fn conditions() -> impl Strategy<Value = Conditions<Setup>> {
     let limits = select(vec![
         "{}",
         r#"{"max_command_line": 512, "max_reply_line": 512, "max_reply_octets": 1024,
             "max_pending_commands": 16, "max_undecided_octets": 512, "max_recipients_kept": 1}"#,
     ]);
-    let ends = select(vec![CloseCause::Client, CloseCause::Server, CloseCause::Local, CloseCause::Unknown]);
-    (limits, any::<bool>(), ends).prop_map(|(limits, keep_identities, ends)| Setup {
-        limits: serde_json::from_str::<SmtpLimits>(limits).expect("limits"),
-        keep_identities,
-        transport: Transport::Plain,
-        ends,
-    })
-}
-
-fn records(octets: impl Strategy<Value = (Direction, Vec<u8>)>) -> impl Strategy<Value = Vec<Record>> {
-    vec((octets, 0..3_000_u64), 0..60).prop_map(|said| {
-        let mut at = 0;
-        let mut records = Vec::new();
-        for ((direction, octets), later) in said {
-            at += later;
-            records.push(Record { direction, octets, at });
-        }
-        records
+    (limits, any::<bool>(), ending()).prop_map(|(limits, keep_identities, ends)| {
+        let limits = serde_json::from_str::<SmtpLimits>(limits).expect("limits");
+        Conditions { setup: Setup { limits, keep_identities }, transport: Transport::Plain, ends }
     })
 }
 
@@ -126,13 +112,7 @@ fn talk() -> impl Strategy<Value = Vec<Record>> {
             let direction = if to_server { Direction::ToServer } else { Direction::ToClient };
             (direction, vec![octet; len])
         });
-    records(prop_oneof![12 => client, 12 => server, 1 => long])
-}
-
-/// Any octets at all.
-fn noise() -> impl Strategy<Value = Vec<Record>> {
-    let direction = select(vec![Direction::ToServer, Direction::ToClient]);
-    records((direction, vec(any::<u8>(), 0..80)))
+    conversation(prop_oneof![12 => client, 12 => server, 1 => long])
 }
 
 /// The octets that a text of characters below U+0100 stands for.
@@ -142,42 +122,31 @@ fn latin_1(text: &str) -> Vec<u8> {
 
 proptest! {
     // `play` checks the sums of every conversation: one outcome for each transaction, one ending, every
-    // request answered or not, every octet accounted for.
+    // request answered or not, every octet accounted for, and how much is kept.
 
     #[test]
     fn counts_do_not_depend_on_how_the_stream_is_cut(
         records in talk(),
-        setup in setup(),
-        lengths in vec(1..40_usize, 1..20),
+        conditions in conditions(),
+        lengths in lengths(40),
     ) {
-        let whole = play(&records, &setup);
-        prop_assert_eq!(play(&octet_by_octet(&records), &setup).events, whole.events.clone());
-        prop_assert_eq!(play(&in_pieces(&records, &lengths), &setup).events, whole.events);
+        play_cut::<Smtp>(&records, &conditions, &lengths);
     }
 
     #[test]
     fn noise_neither_panics_nor_breaks_the_sums(
         records in noise(),
-        setup in setup(),
-        lengths in vec(1..9_usize, 1..9),
+        conditions in conditions(),
+        lengths in lengths(9),
     ) {
-        let whole = play(&records, &setup);
-        prop_assert_eq!(play(&in_pieces(&records, &lengths), &setup).events, whole.events);
+        play_cut::<Smtp>(&records, &conditions, &lengths);
     }
 
     #[test]
-    fn whatever_is_said_once_opaque_changes_nothing(records in talk(), setup in setup()) {
-        let seen = play(&records, &setup);
+    fn whatever_is_said_once_opaque_changes_nothing(records in talk(), conditions in conditions()) {
+        let seen = play(&records, &conditions);
         if let Some(opaque) = seen.events.iter().position(|event| event.starts_with("WentOpaque")) {
             prop_assert_eq!(opaque + 2, seen.events.len(), "only the ending follows: {:?}", seen.events);
         }
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded(records in talk(), setup in setup()) {
-        // One unfinished line of each side, the driver's only buffers.
-        let seen = play(&records, &setup);
-        let lines = setup.limits.max_command_line.get() + setup.limits.max_reply_line.get();
-        prop_assert!(seen.most_buffered <= 2 * lines, "{} octets", seen.most_buffered);
     }
 }

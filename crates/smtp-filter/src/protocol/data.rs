@@ -1,9 +1,7 @@
 //! Mail as it passes behind DATA: where it ends, and what is odd about it.
 
-use common_metrics::label;
+use common_metrics::{LabelSet, label};
 use memchr::memchr3;
-
-use super::label_set::{LabelSet, Member};
 
 label! {
     /// Something in a mail that RFC 5321 forbids and that servers disagree about.
@@ -22,10 +20,6 @@ label! {
         /// A NUL.
         Nul = "nul",
     }
-}
-
-impl Member for DataOddity {
-    const MEMBERS: &'static [Self] = Self::ALL;
 }
 
 /// The oddities of one mail.

@@ -1,8 +1,7 @@
 //! What a server offers in its reply to EHLO or LHLO.
 
-use common_metrics::{Label, label};
+use common_metrics::{Label, LabelSet, label};
 
-use super::label_set::{LabelSet, Member};
 use super::whitespace::is_space;
 
 label! {
@@ -65,10 +64,6 @@ label! {
         /// Anything else.
         Other = "other",
     }
-}
-
-impl Member for Keyword {
-    const MEMBERS: &'static [Self] = Self::ALL;
 }
 
 /// What one server offers.

@@ -6,7 +6,7 @@
 //! A parser here is as lenient as the servers and clients on both sides are in practice, never more: the
 //! filter has to see what its peers see, or it loses step with them.
 //!
-//! - A client's stream: [`first`] octets, then [`command`] lines with their [`verb`]; arguments of MAIL and
+//! - A client's stream: [`command`] lines with their [`verb`]; arguments of MAIL and
 //!   RCPT in [`path`] and [`parameter`], of AUTH in [`auth`], of BDAT and BURL in [`bdat`]; mail in [`data`].
 //! - A server's stream: [`reply`] lines with their [`code`] and [`enhanced`] code, offers in [`ehlo`], and why
 //!   a mail was refused in [`refusal`].
@@ -32,8 +32,6 @@ pub mod data;
 mod decimal;
 pub mod ehlo;
 pub mod enhanced;
-pub mod first;
-pub mod label_set;
 pub mod parameter;
 pub mod path;
 pub mod refusal;

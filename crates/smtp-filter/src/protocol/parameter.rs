@@ -1,8 +1,6 @@
 //! ESMTP parameters of MAIL and RCPT.
 
-use common_metrics::{Label, label};
-
-use super::label_set::{LabelSet, Member};
+use common_metrics::{Label, LabelSet, label};
 
 label! {
     /// The extension that a parameter of MAIL or RCPT belongs to.
@@ -42,10 +40,6 @@ label! {
         /// Anything else.
         Other = "other",
     }
-}
-
-impl Member for Parameter {
-    const MEMBERS: &'static [Self] = Self::ALL;
 }
 
 /// The parameters of one MAIL or RCPT.

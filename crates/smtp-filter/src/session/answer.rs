@@ -146,7 +146,6 @@ impl SmtpSession {
         let decides = matches!(self.client, Client::Undecided(Undecided::Data)) && self.pending.is_empty();
         if decides {
             self.client = if go_ahead { Client::Mail(Mail::new(reply.at)) } else { Client::Commands };
-            self.release(sink);
         } else if !go_ahead {
             // What was taken for the mail were commands to the server.
             let anomaly = Some(Anomaly::UndecidedTooLong);
@@ -217,16 +216,19 @@ impl SmtpSession {
 
     // RFC 3207, 4: after 220 TLS starts; 454 and 501 leave things as they are.
     fn starttls_answered(&mut self, reply: Reply, sink: &mut impl Sink<Self>) {
-        if reply.class() != ReplyClass::Completed {
-            sink.event(SmtpEvent::Starttls(StarttlsOutcome::Refused));
-            self.client = Client::Commands;
-            self.release(sink);
-            return;
+        let (next, outcome) = match reply.class() {
+            ReplyClass::Completed => (Client::Encrypted, StarttlsOutcome::Accepted),
+            _ => (Client::Commands, StarttlsOutcome::Refused),
+        };
+        self.client = next;
+        sink.event(SmtpEvent::Starttls(outcome));
+    }
+
+    /// TLS starts. So many octets had come behind STARTTLS before it was accepted.
+    pub(super) fn encrypted(&mut self, octets: u64, sink: &mut impl Sink<Self>) {
+        if octets > 0 {
+            self.smuggled(octets, sink);
         }
-        if matches!(self.client, Client::Undecided(Undecided::Starttls)) && self.held.len() > 0 {
-            self.smuggled(self.held.len() as u64, sink);
-        }
-        sink.event(SmtpEvent::Starttls(StarttlsOutcome::Accepted));
         self.go_opaque(OpaqueCause::Starttls, Direction::ToClient, None, sink);
     }
 

@@ -63,7 +63,6 @@ impl SmtpSession {
                 sink.event(SmtpEvent::AuthEnded { mechanism, outcome, transport, total });
             }
         }
-        self.release(sink);
     }
 
     // RFC 4422, 3.7: each buffer of a security layer starts with its length in four octets, "bounded by a maximum

@@ -1,16 +1,11 @@
 //! What the client says, and what its octets are at each point.
 
-use std::fmt;
-
-use memchr::memchr;
-use session_driver::{Direction, Need, OpaqueCause, Sink, Timestamp};
+use session_driver::{Direction, Need, OpaqueCause, Opening, Sink, Timestamp};
 
 use super::SmtpSession;
 use super::pipeline::{Asked, Pending};
 use crate::anomaly::Anomaly;
-use crate::event::{ProxyVersion, SmtpEvent};
 use crate::protocol::data::{DataOddity, DataScanner, Scanned};
-use crate::protocol::first::{self, Opening};
 
 /// Octets of CR LF `.` CR LF that are not part of the mail: its first CR LF ends the mail's last line.
 const END_OF_DATA_MARK: u64 = b".\r\n".len() as u64;
@@ -18,12 +13,6 @@ const END_OF_DATA_MARK: u64 = b".\r\n".len() as u64;
 /// What the client's next octets are.
 #[derive(Debug)]
 pub(super) enum Client {
-    /// The first of the connection, or the first after a PROXY header.
-    Opening,
-    /// The rest of a PROXY protocol header, version 1.
-    ProxyLine,
-    /// The rest of a PROXY protocol header, version 2.
-    ProxyRest { remaining: u16 },
     /// Command lines.
     Commands,
     /// Only the reply to what was sent last can tell.
@@ -34,6 +23,8 @@ pub(super) enum Client {
     Mail(Mail),
     /// The octets that BDAT has announced.
     Chunk { remaining: u64 },
+    /// STARTTLS was accepted, just now.
+    Encrypted,
     /// Nobody looks.
     Opaque(OpaqueCause),
 }
@@ -60,39 +51,10 @@ pub(super) struct Mail {
     pub(super) answered: bool,
 }
 
-/// Octets that the client has sent and that are not understood yet: the beginning of a line, or what is
-/// undecided. At most `max_undecided_octets`, give or take the first octets of a connection.
-#[derive(Default)]
-pub(super) struct Held {
-    octets: Vec<u8>,
-    /// When the last of them passed.
-    at: Timestamp,
-}
-
-/// Says how much there is, not what: credentials may be among it.
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Held({} octets)", self.octets.len())
-    }
-}
-
-impl Held {
-    pub(super) fn len(&self) -> usize {
-        self.octets.len()
-    }
-
-    fn keep(&mut self, octets: &[u8], now: Timestamp) {
-        self.octets.extend_from_slice(octets);
-        self.at = now;
-    }
-}
-
 impl Client {
     /// The state as a word, for the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Opening => "opening",
-            Self::ProxyLine | Self::ProxyRest { .. } => "proxy_header",
             Self::Commands => "commands",
             Self::Undecided(Undecided::Data) => "data_unanswered",
             Self::Undecided(Undecided::Auth) => "auth_unanswered",
@@ -100,6 +62,7 @@ impl Client {
             Self::AuthLine => "auth_line",
             Self::Mail(_) => "mail",
             Self::Chunk { .. } => "chunk",
+            Self::Encrypted => "encrypted",
             Self::Opaque(_) => "opaque",
         }
     }
@@ -121,21 +84,12 @@ impl Mail {
 impl SmtpSession {
     pub(super) fn client_need(&self) -> Need {
         match self.client {
-            Client::Opening | Client::Undecided(_) | Client::Mail(_) => Need::Scan,
-            Client::ProxyLine | Client::Commands | Client::AuthLine => {
-                Need::Line { max: self.longest_line().saturating_sub(self.held.len()).max(1) }
-            }
-            Client::ProxyRest { remaining } => Need::Skip(remaining.into()),
+            Client::Mail(_) => Need::Scan,
+            Client::Undecided(_) => Need::Wait { max: self.limits.max_undecided_octets.get() },
+            Client::Commands | Client::AuthLine => Need::Line { max: self.limits.max_command_line.get() },
             Client::Chunk { remaining } => Need::Skip(remaining),
+            Client::Encrypted => Need::Opaque(OpaqueCause::Starttls),
             Client::Opaque(cause) => Need::Opaque(cause),
-        }
-    }
-
-    /// Longest line that is looked at whole; of a longer one this much is, without its LF.
-    fn longest_line(&self) -> usize {
-        match self.client {
-            Client::ProxyLine => first::PROXY_V1_LONGEST,
-            _ => self.limits.max_command_line.get(),
         }
     }
 
@@ -146,44 +100,25 @@ impl SmtpSession {
         now: Timestamp,
         sink: &mut impl Sink<Self>,
     ) -> usize {
-        match &mut self.client {
-            Client::Opening => self.opening(octets, now, sink),
-            Client::Undecided(undecided) => {
-                let undecided = *undecided;
-                self.undecided(undecided, octets, now, sink)
+        match self.client {
+            Client::Mail(_) => return self.mail(octets, now, sink),
+            Client::AuthLine => self.auth_line(octets, now, sink),
+            Client::Commands if self.may_be_sealed && octets.starts_with(&[0]) => {
+                self.sealed(Direction::ToServer, sink);
             }
-            Client::Mail(_) => self.mail(octets, now, sink),
-            Client::ProxyLine | Client::Commands | Client::AuthLine => {
-                if self.held.len() == 0 {
-                    self.client_line(octets, now, sink);
-                } else {
-                    let mut line = std::mem::take(&mut self.held.octets);
-                    line.extend_from_slice(octets);
-                    line.truncate(self.longest_line());
-                    self.client_line(&line, now, sink);
-                }
-                octets.len()
-            }
-            Client::ProxyRest { .. } | Client::Chunk { .. } | Client::Opaque(_) => octets.len(),
+            Client::Commands => self.command_line(octets, now, sink),
+            Client::Undecided(_) | Client::Chunk { .. } | Client::Encrypted | Client::Opaque(_) => {}
         }
+        octets.len()
     }
 
     pub(super) fn client_skipped(&mut self, octets: u64, now: Timestamp) {
-        match &mut self.client {
-            Client::ProxyRest { remaining } => {
-                *remaining = remaining.saturating_sub(u16::try_from(octets).unwrap_or(u16::MAX));
-                if *remaining == 0 {
-                    self.client = Client::Opening;
-                }
+        if let Client::Chunk { remaining } = &mut self.client {
+            *remaining = remaining.saturating_sub(octets);
+            if *remaining == 0 {
+                self.client = Client::Commands;
+                self.pending.payload_complete(now);
             }
-            Client::Chunk { remaining } => {
-                *remaining = remaining.saturating_sub(octets);
-                if *remaining == 0 {
-                    self.client = Client::Commands;
-                    self.pending.payload_complete(now);
-                }
-            }
-            _ => {}
         }
     }
 
@@ -197,130 +132,34 @@ impl SmtpSession {
         self.anomaly(Anomaly::LeftInData, Direction::ToServer, sink);
     }
 
-    /// Takes octets until it is clear what the stream is.
-    fn opening(&mut self, octets: &[u8], now: Timestamp, sink: &mut impl Sink<Self>) -> usize {
-        if self.held.len() == 0
-            && Opening::of(octets) == Opening::Smtp
-            && let Some(lf) = memchr(b'\n', octets)
-            && let Some((line, _)) = octets.split_at_checked(lf.saturating_add(1))
-            && line.len() <= self.limits.max_command_line.get()
-        {
-            // What nearly every connection begins with; nothing has to be kept.
-            self.client = Client::Commands;
-            self.client_line(line, now, sink);
-            return line.len();
-        }
-        for (before, octet) in octets.iter().enumerate() {
-            self.held.keep(&[*octet], now);
-            let opening = Opening::of(&self.held.octets);
-            if opening != Opening::NeedMore {
-                self.opened_as(opening, sink);
-                return before.saturating_add(1);
-            }
-        }
-        octets.len()
-    }
-
-    fn opened_as(&mut self, opening: Opening, sink: &mut impl Sink<Self>) {
+    /// What the client begins with.
+    pub(super) fn client_opens(&mut self, opening: Opening, sink: &mut impl Sink<Self>) {
         match opening {
-            Opening::NeedMore => {}
-            Opening::Smtp => {
-                self.client = Client::Commands;
-                self.release(sink);
-            }
-            Opening::Http => {
-                self.anomaly(Anomaly::Http, Direction::ToServer, sink);
-                self.client = Client::Commands;
-                self.release(sink);
-            }
+            Opening::Other => {}
+            // Followed as commands: that is what the server takes it for.
+            Opening::Http => self.anomaly(Anomaly::Http, Direction::ToServer, sink),
             Opening::Tls => {
                 // Without a greeting it is TLS on a port for TLS. With one, somebody has mixed up the ports.
                 let odd = (!self.greeting.is_awaited()).then_some(Anomaly::TlsHello);
                 self.go_opaque(OpaqueCause::Tls, Direction::ToServer, odd, sink);
             }
-            Opening::ProxyV1 => self.client = Client::ProxyLine,
-            Opening::ProxyV2 { rest } => {
-                sink.event(SmtpEvent::ProxyHeader(ProxyVersion::V2));
-                self.held = Held::default();
-                self.client = if rest == 0 { Client::Opening } else { Client::ProxyRest { remaining: rest } };
-            }
         }
     }
 
-    /// A line of whatever kind is expected, complete with its LF unless it was too long.
-    fn client_line(&mut self, line: &[u8], now: Timestamp, sink: &mut impl Sink<Self>) {
-        match self.client {
-            Client::ProxyLine => {
-                sink.event(SmtpEvent::ProxyHeader(ProxyVersion::V1));
-                self.client = Client::Opening;
-            }
-            Client::AuthLine => self.auth_line(line, now, sink),
-            _ if self.may_be_sealed && line.starts_with(&[0]) => self.sealed(Direction::ToServer, sink),
-            _ => self.command_line(line, now, sink),
+    /// More has come than is kept until the reply tells what it is.
+    pub(super) fn undecided_too_long(&mut self, now: Timestamp, sink: &mut impl Sink<Self>) {
+        let Client::Undecided(undecided) = self.client else { return };
+        if undecided == Undecided::Data {
+            // A client that says so much without waiting for 354 is sending its mail.
+            self.anomaly(Anomaly::MailBeforeReply, Direction::ToServer, sink);
+            self.client = Client::Mail(Mail::new(now));
+            return;
         }
-    }
-
-    /// Keeps octets until the reply comes that tells what they are.
-    fn undecided(
-        &mut self,
-        undecided: Undecided,
-        octets: &[u8],
-        now: Timestamp,
-        sink: &mut impl Sink<Self>,
-    ) -> usize {
-        let room = self.limits.max_undecided_octets.get().saturating_sub(self.held.len());
-        if octets.len() <= room {
-            self.held.keep(octets, now);
-            return octets.len();
+        if undecided == Undecided::Starttls {
+            self.smuggled(self.limits.max_undecided_octets.get() as u64, sink);
         }
-        match undecided {
-            Undecided::Data => {
-                // A client that says so much without waiting for 354 is sending its mail.
-                self.anomaly(Anomaly::MailBeforeReply, Direction::ToServer, sink);
-                self.client = Client::Mail(Mail::new(now));
-                self.held.keep(octets, now);
-                self.release(sink);
-                octets.len()
-            }
-            Undecided::Auth | Undecided::Starttls => {
-                if undecided == Undecided::Starttls {
-                    let held = self.limits.max_undecided_octets.get() as u64;
-                    self.smuggled(held, sink);
-                }
-                let anomaly = Some(Anomaly::UndecidedTooLong);
-                self.go_opaque(OpaqueCause::LostSync, Direction::ToServer, anomaly, sink);
-                room.max(1)
-            }
-        }
-    }
-
-    /// Understands what was held, as far as that goes now. What each octet is depends on what the ones before
-    /// it did, so some may be held again.
-    pub(super) fn release(&mut self, sink: &mut impl Sink<Self>) {
-        let Held { octets: held, at } = std::mem::take(&mut self.held);
-        let mut rest = held.as_slice();
-        while !rest.is_empty() {
-            let taken = match self.client_need() {
-                Need::Line { .. } => {
-                    let end = memchr(b'\n', rest).map(|lf| lf.saturating_add(1));
-                    let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-                    let line_kept = line.get(..self.longest_line()).unwrap_or(line);
-                    match end {
-                        Some(_) => self.client_line(line_kept, at, sink),
-                        None => self.held.keep(line_kept, at),
-                    }
-                    line.len()
-                }
-                Need::Scan => self.client_octets(rest, at, sink),
-                Need::Skip(octets) => {
-                    let taken = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
-                    self.client_skipped(taken as u64, at);
-                    taken
-                }
-                Need::Exact(_) | Need::Wait { .. } | Need::Opaque(_) => return,
-            };
-            rest = rest.get(taken.max(1)..).unwrap_or_default();
-        }
+        let anomaly = Some(Anomaly::UndecidedTooLong);
+        self.go_opaque(OpaqueCause::LostSync, Direction::ToServer, anomaly, sink);
     }
 
     fn mail(&mut self, octets: &[u8], now: Timestamp, sink: &mut impl Sink<Self>) -> usize {

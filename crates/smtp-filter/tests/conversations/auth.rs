@@ -3,7 +3,7 @@
 use session_driver::Transport;
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::greeted;
+use crate::support::{Setup, greeted};
 
 #[test]
 fn login_takes_two_rounds_and_the_session_goes_on() {
@@ -113,7 +113,7 @@ fn long_tokens_are_within_the_limits() {
 #[test]
 fn too_much_behind_auth_loses_the_framing() {
     let limits: SmtpLimits = serde_json::from_str(r#"{"max_undecided_octets": 512}"#).expect("limits");
-    greeted("C: AUTH LOGIN").client(&[b'x'; 1_000]).limited(limits).counts(
+    greeted("C: AUTH LOGIN").client(&[b'x'; 1_000]).with(Setup::limited(limits)).counts(
         "auth_total{outcome=unfinished,transport=plain} 1
          unanswered_commands_total 1
          anomalies_total{kind=undecided_too_long} 1",
@@ -130,8 +130,9 @@ fn an_exchange_may_be_left_unfinished() {
 
 #[test]
 fn nothing_of_an_exchange_is_reported() {
-    let seen =
-        greeted("C: AUTH PLAIN AHNlY3JldA==\nS: 334 go\nC: c2VjcmV0\nS: 235 OK").with_identities().play();
+    let seen = greeted("C: AUTH PLAIN AHNlY3JldA==\nS: 334 go\nC: c2VjcmV0\nS: 235 OK")
+        .with(Setup::with_identities())
+        .play();
     let all = format!("{seen:?}");
     assert!(!all.contains("AHNlY3JldA") && !all.contains("c2VjcmV0"));
 }

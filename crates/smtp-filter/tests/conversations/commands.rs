@@ -2,7 +2,7 @@
 
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::{Talk, greeted, talk};
+use crate::support::{Setup, Talk, greeted, talk};
 
 fn limits(json: &str) -> SmtpLimits {
     serde_json::from_str(json).expect("limits")
@@ -104,7 +104,7 @@ fn a_line_beyond_the_limit_resynchronises() {
 fn the_first_line_may_be_too_long_as_well() {
     let limits = limits(r#"{"max_command_line": 512}"#);
     talk(&format!("S: 220 mx\nC: EHLO {}\nS: 250 OK\nC: NOOP\nS: 250 OK", "x".repeat(600)))
-        .limited(limits)
+        .with(Setup::limited(limits))
         .counts(
             "replies_total{verb=EHLO,class=2xx} 1
          replies_total{verb=NOOP,class=2xx} 1
@@ -144,7 +144,9 @@ fn a_thousand_recipients_in_one_burst() {
 #[test]
 fn more_pending_commands_than_allowed_lose_the_framing() {
     let flood = |count: usize| -> Talk {
-        greeted("").client(&b"NOOP\r\n".repeat(count)).limited(limits(r#"{"max_pending_commands": 16}"#))
+        greeted("")
+            .client(&b"NOOP\r\n".repeat(count))
+            .with(Setup::limited(limits(r#"{"max_pending_commands": 16}"#)))
     };
     let seen = flood(17).server(b"250 OK\r\n").counts(
         "commands_total{verb=NOOP} 17
@@ -203,7 +205,7 @@ fn a_line_that_was_held_is_cut_like_any_other() {
     greeted("C: DATA")
         .client(format!(".\r\n{}\r\nNOOP\r\n", "x".repeat(600)).as_bytes())
         .then("S: 354 go\nS: 250 OK\nS: 500 what\nS: 250 OK")
-        .limited(limits)
+        .with(Setup::limited(limits))
         .counts(
             "commands_total{verb=other} 1
              replies_total{verb=NOOP,class=2xx} 1

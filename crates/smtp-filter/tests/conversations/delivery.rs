@@ -2,7 +2,7 @@
 
 use session_driver::CloseCause;
 
-use crate::support::talk::{Talk, talk};
+use crate::support::{Talk, talk};
 
 fn lmtp() -> Talk {
     talk("S: 220 lmtp\nC: LHLO a\nS: 250-lmtp\nS: 250 PIPELINING")

@@ -3,7 +3,7 @@
 use session_driver::CloseCause;
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::{Talk, greeted};
+use crate::support::{Setup, Talk, greeted};
 
 fn envelope() -> Talk {
     greeted("C: MAIL FROM:<a@b>\nS: 250 OK\nC: RCPT TO:<c@d>\nS: 250 OK")
@@ -92,7 +92,7 @@ fn a_second_eager_mail_does_not_disturb_the_first() {
     };
     let seen = mail(mail(greeted("")))
         .then(&"S: 250 OK\nS: 250 OK\nS: 354 go\nS: 250 OK\n".repeat(2))
-        .limited(limits)
+        .with(Setup::limited(limits))
         .counts("transactions_total{outcome=accepted} 2\nanomalies_total{kind=mail_before_reply} 2");
     assert_eq!(seen.histogram("message_bytes"), [3_000, 3_000]);
 }

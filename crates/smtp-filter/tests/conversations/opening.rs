@@ -4,7 +4,7 @@ use session_driver::{CloseCause, Direction, Driver, Timestamp};
 use smtp_filter::event::SmtpEvent;
 use smtp_filter::{SmtpLimits, SmtpSession};
 
-use crate::support::talk::{greeted, talk};
+use crate::support::{greeted, talk};
 
 #[test]
 fn a_plain_mail() {
@@ -162,6 +162,27 @@ fn blank_lines_that_begin_like_a_proxy_header_are_blank_lines() {
          replies_total{verb=NOOP,class=2xx} 1
          replies_total{verb=other,class=5xx} 2
          anomalies_total{kind=blank_line} 2",
+    );
+}
+
+#[test]
+fn a_blank_line_that_begins_like_a_proxy_header_keeps_its_answer() {
+    talk("S: 220 mx\nC:\nS: 500 what\nC: NOOP\nS: 250 OK").counts(
+        "replies_total{verb=other,class=5xx} 1
+         replies_total{verb=NOOP,class=2xx} 1
+         unmatched_replies_total 0
+         anomalies_total{kind=blank_line} 1",
+    );
+}
+
+#[test]
+fn to_a_server_that_has_greeted_a_proxy_header_is_a_command() {
+    talk("S: 220 mx\nC: PROXY TCP4 192.0.2.1 192.0.2.2 4660 25\nS: 502 what\nC: QUIT\nS: 221 Bye").counts(
+        "proxy_headers_total{version=v1} 0
+         commands_total{verb=other} 1
+         replies_total{verb=other,class=5xx} 1
+         replies_total{verb=QUIT,class=2xx} 1
+         unmatched_replies_total 0",
     );
 }
 

@@ -3,7 +3,7 @@
 use session_driver::CloseCause;
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::{greeted, talk};
+use crate::support::{Setup, greeted, talk};
 
 #[test]
 fn a_multi_line_reply_is_one_reply() {
@@ -111,8 +111,9 @@ fn a_reply_line_beyond_the_limit_resynchronises() {
 #[test]
 fn a_reply_without_end_loses_the_framing() {
     let limits: SmtpLimits = serde_json::from_str(r#"{"max_reply_octets": 1024}"#).expect("limits");
-    let seen =
-        greeted(&format!("C: MAIL FROM:<a@b>\n{}", "S: 250-more\n".repeat(200))).limited(limits).counts(
+    let seen = greeted(&format!("C: MAIL FROM:<a@b>\n{}", "S: 250-more\n".repeat(200)))
+        .with(Setup::limited(limits))
+        .counts(
             "transactions_total{outcome=unknown} 1
          unanswered_commands_total 1
          unmatched_replies_total 0

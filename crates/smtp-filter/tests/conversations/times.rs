@@ -1,7 +1,8 @@
 //! Latencies. A millisecond passes from line to line.
 
-use crate::support::talk::{greeted, talk};
-use crate::support::{Setup, play};
+use session_test::Conditions;
+
+use crate::support::{greeted, play, talk};
 
 #[test]
 fn from_the_last_octet_of_a_request_to_the_last_octet_of_its_reply() {
@@ -94,7 +95,7 @@ fn a_clock_that_goes_back_or_jumps_leaves_gaps_not_nonsense() {
         for record in records.iter_mut().skip(7) {
             record.at = record.at.saturating_add_signed(jump);
         }
-        let seen = play(&records, &Setup::default());
+        let seen = play(&records, &Conditions::default());
         assert_eq!(seen.value("transactions_total{outcome=accepted}"), 1);
         assert_eq!(seen.histogram("reply_latency_microseconds{verb=RCPT}"), [] as [u64; 0], "{jump}");
         assert_eq!(seen.histogram("reply_latency_microseconds{verb=DATA}"), [1_000], "{jump}");

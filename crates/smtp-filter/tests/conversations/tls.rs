@@ -2,7 +2,7 @@
 
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::greeted;
+use crate::support::{Setup, greeted};
 
 #[test]
 fn after_220_both_directions_are_opaque() {
@@ -66,7 +66,7 @@ fn behind_a_refused_starttls_it_was_pipelined() {
 #[test]
 fn too_much_behind_starttls_loses_the_framing() {
     let limits: SmtpLimits = serde_json::from_str(r#"{"max_undecided_octets": 512}"#).expect("limits");
-    greeted("C: STARTTLS").client(&b"NOOP\r\n".repeat(200)).limited(limits).counts(
+    greeted("C: STARTTLS").client(&b"NOOP\r\n".repeat(200)).with(Setup::limited(limits)).counts(
         "smuggled_octets_total 512
          starttls_total{outcome=unanswered} 1
          unanswered_commands_total 1

@@ -3,7 +3,7 @@
 use session_driver::CloseCause;
 use smtp_filter::SmtpLimits;
 
-use crate::support::talk::{greeted, talk};
+use crate::support::{Setup, greeted, talk};
 
 const OPEN: &str = "C: MAIL FROM:<a@b>\nS: 250 OK\nC: RCPT TO:<c@d>\nS: 250 OK\n";
 
@@ -195,9 +195,9 @@ fn identities_are_kept_only_where_they_are_asked_for() {
     let mail = talk(
         "S: 220 mx\nC: MAIL FROM:<alice@example.org>\nS: 250 OK\nC: RCPT TO:<bob@example.net>\nS: 250 OK",
     );
-    assert_eq!(mail.play().identities, []);
-    let with = mail.with_identities().play();
-    assert_eq!(with.identities, [("alice@example.org".to_owned(), vec!["bob@example.net".to_owned()])]);
+    assert_eq!(mail.play().notes.identities, []);
+    let with = mail.with(Setup::with_identities()).play();
+    assert_eq!(with.notes.identities, [("alice@example.org".to_owned(), vec!["bob@example.net".to_owned()])]);
     assert!(with.events.iter().all(|event| !event.contains("alice")), "printed events name nobody");
 }
 
@@ -220,8 +220,7 @@ fn identities_follow_their_transaction_through_a_pipeline() {
          S: 250 OK
          S: 250 OK",
     )
-    .limited(limits)
-    .with_identities()
+    .with(Setup { limits, keep_identities: true })
     .counts(
         "transactions_total{outcome=accepted} 1
          transactions_total{outcome=rejected} 1
@@ -230,5 +229,5 @@ fn identities_follow_their_transaction_through_a_pipeline() {
     let named = |sender: &str, recipients: &[&str]| {
         (sender.to_owned(), recipients.iter().map(|recipient| (*recipient).to_owned()).collect())
     };
-    assert_eq!(seen.identities, [named("A", &["B"]), named("D", &[]), named("E", &["F"])]);
+    assert_eq!(seen.notes.identities, [named("A", &["B"]), named("D", &[]), named("E", &["F"])]);
 }

@@ -5,29 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common_metrics::Label as _;
 use serde::Deserialize;
+use session_test::Series;
 use smtp_filter::event::Request;
 use smtp_filter::protocol::code::ReplyCode;
 use smtp_filter::protocol::ehlo::Keyword;
 use smtp_filter::protocol::verb::Verb;
-
-/// What is known about a recording.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Capture {
-    pub(crate) status: Status,
-    pub(crate) expected: Option<Expected>,
-}
-
-/// How far the expected counts can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Status {
-    /// Independent decoders agree.
-    Exact,
-    /// They differ, and one is known to be right.
-    ExactOracle,
-    /// Truncated, one-sided or hostile: there is nothing to count.
-    Robustness,
-}
 
 /// What a recording is expected to count. `(greeting)`, `(eod)` and `(auth)` stand for the requests that are no
 /// commands, `BDAT LAST` for the last chunk and `BDAT?` for one without a size.
@@ -82,8 +64,8 @@ pub(crate) struct Starttls {
 /// What was counted of a conversation.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    /// Every series that is not 0, as `replies_total{verb=MAIL,class=2xx}`: labels in the order of the catalogue.
-    pub(crate) series: BTreeMap<String, i64>,
+    /// Every series that is not 0.
+    pub(crate) series: Series,
     /// How often each request was answered, by code (`MAIL 250`), where that is known: no metric tells it.
     pub(crate) pairs: Option<BTreeMap<String, u64>>,
     /// Whether the session went opaque.
@@ -92,25 +74,20 @@ pub(crate) struct Counted {
 
 impl Counted {
     fn value(&self, series: &str) -> u64 {
-        u64::try_from(self.series.get(series).copied().unwrap_or(0)).expect("counters only rise")
+        count(self.series.value(series))
     }
 
-    /// All series of one metric.
     fn sum(&self, metric: &str) -> u64 {
-        let of_metric = |(name, _): &(&String, &i64)| name.split('{').next() == Some(metric);
-        let sum: i64 = self.series.iter().filter(of_metric).map(|(_, value)| value).sum();
-        u64::try_from(sum).expect("counters only rise")
+        count(self.series.sum(metric))
     }
 
-    /// The series of a metric with one label, by the label's value.
     fn labelled(&self, metric: &str, label: &str) -> BTreeMap<String, u64> {
-        let values = self.series.iter().filter_map(|(series, value)| {
-            let label_value =
-                series.strip_prefix(metric)?.strip_prefix(&format!("{{{label}="))?.strip_suffix('}')?;
-            Some((label_value.to_owned(), u64::try_from(*value).ok()?))
-        });
-        values.collect()
+        self.series.labelled(metric, label).into_iter().map(|(value, n)| (value, count(n))).collect()
     }
+}
+
+fn count(value: i64) -> u64 {
+    u64::try_from(value).expect("counters only rise")
 }
 
 /// Compares everything that the expectation tells.

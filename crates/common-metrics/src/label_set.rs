@@ -3,15 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use common_metrics::Label;
+use crate::Label;
 
-/// A label whose values can be the members of a [`LabelSet`].
-pub trait Member: Label + fmt::Debug {
-    /// Every value, in index order; at most 64.
-    const MEMBERS: &'static [Self];
-}
-
-/// A set of label values in 8 octets: each is in or not, however often it occurred.
+/// A set of label values in 8 octets: each is in or not, however often it occurred. The label has at most 64 values;
+/// with more it does not compile.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LabelSet<L> {
     /// Bit `n` stands for the member with index `n`; no other bit is ever set.
@@ -19,7 +14,7 @@ pub struct LabelSet<L> {
     members: PhantomData<L>,
 }
 
-impl<L: Member> LabelSet<L> {
+impl<L: Label> LabelSet<L> {
     /// A set without members.
     pub const fn new() -> Self {
         Self { bits: 0, members: PhantomData }
@@ -42,7 +37,7 @@ impl<L: Member> LabelSet<L> {
 
     /// The members, in index order.
     pub fn iter(self) -> impl Iterator<Item = L> {
-        L::MEMBERS.iter().copied().filter(move |member| self.contains(*member))
+        L::VALUES.iter().copied().filter(move |member| self.contains(*member))
     }
 
     /// What is in either set.
@@ -52,7 +47,7 @@ impl<L: Member> LabelSet<L> {
     }
 
     fn bit(member: L) -> u64 {
-        const { assert!(L::MEMBERS.len() <= 64, "a set holds 64 members at most") };
+        const { assert!(L::VALUES.len() <= 64, "a set holds 64 members at most") };
         // Within 0..64, as just asserted; a shift that wraps has no way to panic.
         1_u64.wrapping_shl(member.index() as u32)
     }
@@ -64,13 +59,13 @@ impl<L> Default for LabelSet<L> {
     }
 }
 
-impl<L: Member> fmt::Debug for LabelSet<L> {
+impl<L: Label + fmt::Debug> fmt::Debug for LabelSet<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
     }
 }
 
-impl<L: Member> FromIterator<L> for LabelSet<L> {
+impl<L: Label> FromIterator<L> for LabelSet<L> {
     fn from_iter<I: IntoIterator<Item = L>>(members: I) -> Self {
         members.into_iter().fold(Self::new(), |mut set, member| {
             set.insert(member);
@@ -81,14 +76,10 @@ impl<L: Member> FromIterator<L> for LabelSet<L> {
 
 #[cfg(test)]
 mod tests {
-    use common_metrics::label;
-
     use super::*;
+    use crate::label;
 
     label! { enum Colour: "colour" { Red = "red", Green = "green", Blue = "blue" } }
-    impl Member for Colour {
-        const MEMBERS: &'static [Self] = Self::ALL;
-    }
 
     #[test]
     fn members_are_in_once_and_come_out_in_order() {

@@ -1,41 +1,42 @@
 //! Conversations as text.
-//!
-//! `C: ` and `S: ` stand in front of a line of client or server, to which CR LF is added; `C~ ` and `S~ ` in
-//! front of octets that are taken as they are. `\r`, `\n`, `\0`, `\\` and `\xNN` mean what they mean in Rust.
-//! A millisecond passes from line to line; `+ 250` lets that many more pass.
 
 use std::collections::BTreeMap;
 
 use session_driver::{CloseCause, Direction, Transport};
-use smtp_filter::SmtpLimits;
 
-use super::cutting::{coalesced, in_pieces, octet_by_octet};
-use super::{Record, Seen, Setup, play};
+use crate::play::play_every_way;
+use crate::{Conditions, Record, Seen, Subject};
 
-/// A conversation, and how it ends.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Talk {
+/// A conversation, and what it happens under.
+///
+/// In text `C: ` and `S: ` stand in front of a line of client or server, to which CR LF is added; `C~ ` and `S~ ` in
+/// front of octets that are taken as they are. `\r`, `\n`, `\0`, `\\` and `\xNN` mean what they mean in Rust. A
+/// millisecond passes from line to line; `+ 250` lets that many more pass.
+pub struct Talk<P: Subject> {
     records: Vec<Record>,
     /// Microseconds since the opening.
     now: u64,
-    setup: Setup,
+    conditions: Conditions<P::Setup>,
 }
 
-/// A conversation that starts with these lines.
-pub(crate) fn talk(text: &str) -> Talk {
-    Talk::default().then(text)
+// Not derived: it would ask for a subject that can be cloned.
+impl<P: Subject> Clone for Talk<P> {
+    fn clone(&self) -> Self {
+        Self { records: self.records.clone(), now: self.now, conditions: self.conditions.clone() }
+    }
 }
 
-/// A conversation in which greeting and EHLO are done: 4 ms have passed.
-pub(crate) fn greeted(text: &str) -> Talk {
-    talk("S: 220 mx.example ESMTP\nC: EHLO client.example\nS: 250-mx.example\nS: 250 HELP").then(text)
-}
+impl<P: Subject> Talk<P> {
+    /// A conversation that starts with these lines.
+    pub fn new(text: &str) -> Self {
+        Self { records: Vec::new(), now: 0, conditions: Conditions::default() }.then(text)
+    }
 
-impl Talk {
     /// More lines.
-    pub(crate) fn then(mut self, text: &str) -> Self {
+    #[must_use]
+    pub fn then(mut self, text: &str) -> Self {
         for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
-            let (who, said) = line.split_at(2);
+            let (who, said) = line.split_at_checked(2).unwrap_or_else(|| panic!("{line}"));
             let said = said.strip_prefix(' ').unwrap_or(said);
             match who {
                 "C:" => self = self.client(&[unescape(said), b"\r\n".to_vec()].concat()),
@@ -49,13 +50,15 @@ impl Talk {
         self
     }
 
-    /// The client sends these octets.
-    pub(crate) fn client(self, octets: &[u8]) -> Self {
+    /// The client sends these octets, a millisecond later.
+    #[must_use]
+    pub fn client(self, octets: &[u8]) -> Self {
         self.octets(Direction::ToServer, octets)
     }
 
-    /// The server sends these octets.
-    pub(crate) fn server(self, octets: &[u8]) -> Self {
+    /// The server sends these octets, a millisecond later.
+    #[must_use]
+    pub fn server(self, octets: &[u8]) -> Self {
         self.octets(Direction::ToClient, octets)
     }
 
@@ -66,52 +69,46 @@ impl Talk {
     }
 
     /// Who ends the connection.
-    pub(crate) fn ends(mut self, cause: CloseCause) -> Self {
-        self.setup.ends = cause;
+    #[must_use]
+    pub fn ends(mut self, cause: CloseCause) -> Self {
+        self.conditions.ends = cause;
         self
     }
 
     /// How the client's leg is protected.
-    pub(crate) fn over(mut self, transport: Transport) -> Self {
-        self.setup.transport = transport;
+    #[must_use]
+    pub fn over(mut self, transport: Transport) -> Self {
+        self.conditions.transport = transport;
         self
     }
 
-    /// With these limits.
-    pub(crate) fn limited(mut self, limits: SmtpLimits) -> Self {
-        self.setup.limits = limits;
-        self
-    }
-
-    /// With identities kept.
-    pub(crate) fn with_identities(mut self) -> Self {
-        self.setup.keep_identities = true;
+    /// With a session that is made with this.
+    #[must_use]
+    pub fn with(mut self, setup: P::Setup) -> Self {
+        self.conditions.setup = setup;
         self
     }
 
     /// The conversation as it stands.
-    pub(crate) fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[Record] {
         &self.records
     }
 
     /// Plays it as it stands, octet by octet, in odd pieces and coalesced, and demands the same counts.
-    pub(crate) fn play(&self) -> Seen {
-        let seen = play(&self.records, &self.setup);
-        let cuttings = [
-            ("octet by octet", octet_by_octet(&self.records)),
-            ("in odd pieces", in_pieces(&self.records, &[3, 1, 7, 2])),
-            ("coalesced", coalesced(&self.records)),
-        ];
-        for (how, records) in cuttings {
-            assert_eq!(play(&records, &self.setup).series(), seen.series(), "{how}");
-        }
-        seen
+    ///
+    /// # Panics
+    /// When they differ, and when [`play`](crate::play::play) does.
+    pub fn play(&self) -> Seen<P::Notes> {
+        play_every_way::<P>(&self.records, &self.conditions)
     }
 
     /// Plays it, and demands these counts: a series and its value per line. All anomalies must be named; of
     /// the other metrics only those that are named are compared.
+    ///
+    /// # Panics
+    /// When the counts are others, and when [`play`](crate::play::play) does.
     #[track_caller]
-    pub(crate) fn counts(&self, expected: &str) -> Seen {
+    pub fn counts(&self, expected: &str) -> Seen<P::Notes> {
         let seen = self.play();
         let expected: BTreeMap<String, i64> =
             expected.lines().map(str::trim).filter(|line| !line.is_empty()).map(series_and_value).collect();
@@ -155,4 +152,14 @@ fn unescape(text: &str) -> Vec<u8> {
         });
     }
     octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_means_what_it_means_in_rust() {
+        assert_eq!(unescape(r"a\r\n\0\\\xff"), b"a\r\n\0\\\xff");
+    }
 }
