@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 
 use crate::debian::Bundle;
+use crate::directory::client::java;
 use crate::instance::may_change_root;
 use crate::mail::client::nodemailer;
 
@@ -33,6 +34,22 @@ pub enum Peer {
     Lettre,
     /// nodemailer, a Node mail library.
     Nodemailer,
+    /// OpenLDAP's slapd.
+    Slapd,
+    /// MIT Kerberos: the key distribution centre, and `kinit`.
+    Kdc,
+    /// `ldapsearch` and its siblings, of OpenLDAP.
+    LdapUtils,
+    /// Samba as an Active Directory domain controller, and its tools.
+    SambaAd,
+    /// `ldbsearch` and its siblings, of Samba.
+    LdbTools,
+    /// python-ldap, over OpenLDAP's library and Cyrus SASL.
+    PythonLdap,
+    /// `ldap3`, a Rust LDAP library; linked into this crate.
+    Ldap3,
+    /// Java, with its own LDAP client (JNDI) and the UnboundID LDAP SDK.
+    JavaLdap,
 }
 
 /// Whether a peer can be used here.
@@ -67,8 +84,20 @@ const AS_ROOT: &str = "sudo --preserve-env=PATH,HOME,CARGO_TARGET_DIR cargo filt
 const DOWNLOAD: &str = "cargo run --package real-peers --example peers -- install";
 
 impl Peer {
-    /// Every peer, servers first.
-    pub const ALL: [Self; 9] = [
+    /// The peers that speak LDAP, and Kerberos for it; servers first.
+    pub const DIRECTORY: [Self; 8] = [
+        Self::Slapd,
+        Self::Kdc,
+        Self::SambaAd,
+        Self::LdapUtils,
+        Self::LdbTools,
+        Self::PythonLdap,
+        Self::Ldap3,
+        Self::JavaLdap,
+    ];
+
+    /// The peers that speak SMTP, servers first.
+    pub const MAIL: [Self; 9] = [
         Self::Postfix,
         Self::Exim,
         Self::OpenSmtpd,
@@ -93,6 +122,14 @@ impl Peer {
             Self::Smtplib => "smtplib",
             Self::Lettre => "lettre",
             Self::Nodemailer => "nodemailer",
+            Self::Slapd => "slapd",
+            Self::Kdc => "kdc",
+            Self::LdapUtils => "ldap-utils",
+            Self::SambaAd => "samba-ad",
+            Self::LdbTools => "ldb-tools",
+            Self::PythonLdap => "python-ldap",
+            Self::Ldap3 => "ldap3",
+            Self::JavaLdap => "java-ldap",
         }
     }
 
@@ -105,13 +142,28 @@ impl Peer {
             Self::OpenSmtpd => Some(&Bundle::OPENSMTPD),
             Self::DovecotLmtp => Some(&Bundle::DOVECOT),
             Self::Swaks => Some(&Bundle::SWAKS),
-            Self::Smtplib | Self::Lettre | Self::Nodemailer => None,
+            Self::Slapd => Some(&Bundle::SLAPD),
+            Self::Kdc => Some(&Bundle::KERBEROS),
+            Self::LdapUtils => Some(&Bundle::LDAP_UTILS),
+            Self::PythonLdap => Some(&Bundle::PYTHON_LDAP),
+            Self::SambaAd | Self::LdbTools => Some(&Bundle::SAMBA),
+            Self::Smtplib | Self::Lettre | Self::Nodemailer | Self::Ldap3 | Self::JavaLdap => None,
         }
     }
 
     /// Whether it runs in a root of its own, and so needs the right to `chroot`.
     fn needs_root(self) -> bool {
-        matches!(self, Self::Postfix | Self::Exim | Self::OpenSmtpd | Self::DovecotLmtp)
+        matches!(
+            self,
+            Self::Postfix
+                | Self::Exim
+                | Self::OpenSmtpd
+                | Self::DovecotLmtp
+                | Self::Slapd
+                | Self::Kdc
+                | Self::SambaAd
+                | Self::LdbTools
+        )
     }
 
     /// Looks whether the peer can be used; downloads nothing.
@@ -165,6 +217,7 @@ impl Peer {
                 nodemailer::find()
                     .ok_or_else(|| missing("its npm package is not here yet".to_owned(), DOWNLOAD))
             }
+            Self::JavaLdap => java::find().map_err(|why| missing(why, DOWNLOAD)),
             _ => Ok(std::env::current_exe().unwrap_or_default()),
         }
     }
@@ -184,6 +237,8 @@ impl Peer {
             bundle.install()?;
         } else if self == Self::Nodemailer && program("npm").is_some() {
             nodemailer::install()?;
+        } else if self == Self::JavaLdap {
+            java::install()?;
         }
         self.require()
     }
@@ -192,11 +247,19 @@ impl Peer {
 /// Installs every peer, and returns those that stay out of reach.
 ///
 /// # Errors
+/// As [`install`].
+pub fn install_all() -> Result<Vec<Missing>> {
+    install(&[&Peer::MAIL[..], &Peer::DIRECTORY].concat())
+}
+
+/// Installs those peers, and returns the ones that stay out of reach.
+///
+/// # Errors
 /// With `CI=true` in the environment a peer out of reach is an error: there a test that silently did not run
 /// would be worse than one that failed.
-pub fn install_all() -> Result<Vec<Missing>> {
+pub fn install(peers: &[Peer]) -> Result<Vec<Missing>> {
     let mut out_of_reach = Vec::new();
-    for peer in Peer::ALL {
+    for peer in peers {
         if let Err(error) = peer.install() {
             let missing = match peer.find() {
                 Availability::Missing(missing) => Missing { why: format!("{error:#}"), ..missing },
@@ -220,7 +283,7 @@ pub fn in_ci() -> bool {
 
 /// The program of that name in `PATH`, provided that it starts. Asked once for each name: to start npm takes
 /// a second.
-fn program(name: &'static str) -> Option<PathBuf> {
+pub(crate) fn program(name: &'static str) -> Option<PathBuf> {
     static FOUND: Mutex<BTreeMap<&str, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     found.entry(name).or_insert_with(|| look_for(name)).clone()

@@ -1,9 +1,11 @@
-//! Real mail servers and clients on loopback, for end-to-end tests and benchmarks.
+//! Real mail and directory servers and clients on loopback, for end-to-end tests and benchmarks.
 //!
 //! A filter that was only ever tried against a mock of its author's own making proves little. This crate
-//! runs the programs that mail really passes through (Postfix, Exim, OpenSMTPD, Dovecot's LMTP server) and
-//! the clients that really talk to them (swaks, Python's `smtplib`, lettre, nodemailer, `smtp-source`), each
-//! with a configuration of its own, on ports of its own, and asks them afterwards what *they* counted.
+//! runs the programs that mail really passes through (Postfix, Exim, OpenSMTPD, Dovecot's LMTP server), the
+//! directories that are really asked (OpenLDAP's slapd with MIT Kerberos, Samba as an Active Directory
+//! controller), and the clients that really talk to them (swaks, Python's `smtplib`, lettre, nodemailer,
+//! `smtp-source`; `ldapsearch` and its siblings, python-ldap, `ldap3`, two Java libraries), each with a
+//! configuration of its own, on ports of its own, and asks them afterwards what *they* counted.
 //!
 //! ```no_run
 //! use real_peers::mail::{Client, ClientOptions, Mail, MailServer, Server};
@@ -16,6 +18,20 @@
 //! let delivered = postfix.mailbox().wait_for(1)?;
 //! assert!(delivered[0].carries(&mail.message));
 //! assert_eq!(postfix.tally_when(|tally| tally.mails_accepted == 1)?.recipients_rejected, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```no_run
+//! use real_peers::directory::rules::{PASSWORD, PEOPLE, person};
+//! use real_peers::directory::{Access, DirectoryServer, LdapUtils, Search};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let slapd = DirectoryServer::start()?;
+//! let alice = Access::to(slapd.ldap()).simple(person("alice"), PASSWORD);
+//! let report = LdapUtils::find()?.search(&alice, &Search::below(PEOPLE, "(uid=bob)"), &[])?;
+//! assert_eq!((report.result(), report.entries()), (Some(0), 1));
+//! assert_eq!(slapd.tally_after(1)?.answers("search", 0), 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -34,20 +50,23 @@
 //! [`Missing`], with the command that would make them available.
 //!
 //! # Layout
-//! [`mail`] has the mail peers. Directory servers and their clients shall become its sibling; what is common
-//! stands beside it: [`debian`] (where the programs come from), [`instance`] (the root that one runs in),
-//! [`Recorder`] (which writes down what they say to each other).
+//! [`mail`] has the mail peers, [`directory`] those that speak LDAP; what is common stands beside them:
+//! [`debian`] (where the programs come from), [`instance`] (the root that one runs in), [`Recorder`] (which
+//! writes down what they say to each other).
 
 pub mod debian;
+pub mod directory;
 pub mod instance;
 pub mod mail;
 
 mod availability;
 mod folders;
 mod recorder;
+mod script;
 mod waiting;
+mod wire;
 
-pub use availability::{Availability, Missing, Peer, in_ci, install_all};
+pub use availability::{Availability, Missing, Peer, in_ci, install, install_all};
 pub use folders::peers_folder;
 pub use recorder::{Direction, RecordedFrame, Recorder, Recording};
 pub use waiting::{DEADLINE, wait_until};

@@ -1,14 +1,18 @@
-//! Records conversations of real clients with real servers, for the replay tests of the SMTP filter.
+//! Records conversations of real clients with real servers, for the replay tests of the filters.
 //!
 //! ```text
 //! cargo run --package real-peers --example record -- crates/smtp-filter/recordings
+//! cargo run --package real-peers --example record -- directory crates/ldap-filter/recordings
 //! ```
 //!
-//! Writes `smtp/<name>.jsonl` and `expected.json` into that folder. What a conversation is expected to be is
-//! written down in `conversations.rs` before it happens; a recording is only kept if the servers' logs, the
-//! scripted client's own counts and the codes of the recorded replies all agree with that.
+//! The second one records conversations with directory servers; see `directory/mod.rs`. `samba` instead of
+//! `directory` records only those with Samba. The first one writes
+//! `smtp/<name>.jsonl` and `expected.json` into that folder. What a conversation is expected to be is written
+//! down in `conversations.rs` before it happens; a recording is only kept if the servers' logs, the scripted
+//! client's own counts and the codes of the recorded replies all agree with that.
 
 mod conversations;
+mod directory;
 mod expectation;
 mod scripts;
 
@@ -18,16 +22,25 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use real_peers::mail::{MailServer, ServerTally};
-use real_peers::{Direction, Recorder, Recording};
+use real_peers::{Direction, Peer, Recorder, Recording};
 use serde_json::{Value, json};
 
 use conversations::{Listener, Planned};
+use directory::Servers;
 use expectation::Expectation;
 
 fn main() -> Result<()> {
-    let Some(folder) = std::env::args().nth(1) else { bail!("usage: record FOLDER") };
-    let folder = Path::new(&folder);
-    real_peers::install_all()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["directory", folder] => directory::record_all(Path::new(folder), Servers::All),
+        ["samba", folder] => directory::record_all(Path::new(folder), Servers::Samba),
+        [folder] => record_mail(Path::new(folder)),
+        _ => bail!("usage: record [directory|samba] FOLDER"),
+    }
+}
+
+fn record_mail(folder: &Path) -> Result<()> {
+    real_peers::install(&Peer::MAIL)?;
     fs::create_dir_all(folder.join("smtp"))?;
     let mut expected = BTreeMap::new();
     for planned in conversations::all() {

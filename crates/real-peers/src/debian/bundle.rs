@@ -21,24 +21,37 @@ pub struct Bundle {
 }
 
 /// What packages depend on for being installed, not for running. Left out, as nothing is installed.
-const ONLY_FOR_INSTALLING: [&str; 18] = [
+const ONLY_FOR_INSTALLING: [&str; 31] = [
     "adduser",
     "cpio",
     "cron",
     "cron-daemon-common",
     "debconf",
+    "dirmngr",
     "dpkg",
     "e2fsprogs",
+    "gnupg",
+    "gnupg-l10n",
+    "gnupg-utils",
+    "gpg",
+    "gpg-agent",
+    "gpg-wks-client",
+    "gpg-wks-server",
+    "gpgconf",
+    "gpgsm",
+    "gpgv",
     "init-system-helpers",
     "libext2fs2",
-    "libss2",
     "logsave",
     "lsb-base",
     "mariadb-common",
     "mysql-common",
+    "pinentry-curses",
+    "sensible-utils",
     "ssl-cert",
     "sysvinit-utils",
     "tar",
+    "ucf",
     "usrmerge",
 ];
 
@@ -69,6 +82,29 @@ impl Bundle {
     /// swaks with the Perl modules that its TLS and AUTH need.
     pub const SWAKS: Self =
         Self { name: "swaks", packages: &["swaks", "libnet-ssleay-perl", "libauthen-sasl-perl"] };
+    /// OpenLDAP's server with Cyrus SASL's mechanisms, Kerberos among them.
+    pub const SLAPD: Self =
+        Self { name: "slapd", packages: &["slapd", "libsasl2-modules", "libsasl2-modules-gssapi-mit"] };
+    /// OpenLDAP's command-line clients with Cyrus SASL's mechanisms, Kerberos among them.
+    pub const LDAP_UTILS: Self = Self {
+        name: "ldap-utils",
+        packages: &["ldap-utils", "libsasl2-modules", "libsasl2-modules-gssapi-mit"],
+    };
+    /// MIT Kerberos: the key distribution centre, the tools that fill it, and `kinit`.
+    pub const KERBEROS: Self =
+        Self { name: "kerberos", packages: &["krb5-kdc", "krb5-admin-server", "krb5-user"] };
+    /// python-ldap with its Python and Cyrus SASL's mechanisms, Kerberos among them.
+    pub const PYTHON_LDAP: Self = Self {
+        name: "python-ldap",
+        packages: &["python3-ldap", "libsasl2-modules", "libsasl2-modules-gssapi-mit"],
+    };
+    /// Java with its compiler, and Maven.
+    pub const JAVA: Self = Self { name: "java", packages: &["default-jdk-headless", "maven"] };
+    /// Samba as a domain controller, with `samba-tool`, `ldbsearch` and what their Python needs.
+    pub const SAMBA: Self = Self {
+        name: "samba-ad",
+        packages: &["samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "ldb-tools"],
+    };
 
     /// Whether this machine has the tools to download and unpack Debian's packages.
     #[must_use]

@@ -38,6 +38,11 @@ impl Program {
         command
     }
 
+    /// The folder of the bundle's shared libraries.
+    pub(crate) fn libraries(&self) -> &Path {
+        &self.libraries
+    }
+
     /// A command that runs a Perl script of the bundle with the bundle's Perl and modules.
     ///
     /// # Errors
@@ -56,6 +61,21 @@ impl Program {
             command.arg("-I").arg(folder);
         }
         command.arg(self.root.join(script));
+        Ok(command)
+    }
+
+    /// A command that runs a Python script, given as text, with the bundle's Python and modules. Nothing of the
+    /// environment reaches it but what the caller adds; Cyrus SASL finds the bundle's mechanisms.
+    ///
+    /// # Errors
+    /// When the bundle has no Python.
+    pub fn python(&self, script: &str) -> Result<Command> {
+        let python = entry(&self.root.join("usr/bin"), |name| name.starts_with("python3."))?;
+        // It is below the root: to join an absolute path replaces what it is joined to.
+        let mut command = self.command(python.to_str().context("a path that is not text")?);
+        command.env_clear().env("LC_ALL", "C.UTF-8").env("PYTHONHOME", self.root.join("usr"));
+        command.env("SASL_PATH", self.libraries.join("sasl2"));
+        command.args(["-B", "-c", script]);
         Ok(command)
     }
 }

@@ -29,7 +29,7 @@ use anyhow::{Context, Result, bail};
 pub use accounts::{Account, VMAIL};
 pub use certificate::CERTIFICATE_PATH;
 pub(crate) use certificate::KEY_PATH;
-pub use ports::{free_port, is_listening};
+pub use ports::{free_address, free_port, is_listening, is_listening_at};
 
 use crate::folders::peers_folder;
 use guardian::Guardian;

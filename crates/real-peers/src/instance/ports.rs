@@ -1,7 +1,7 @@
-//! Ports of one's own on 127.0.0.1.
+//! Ports of one's own on 127.0.0.1, and for fixed ports addresses of one's own beside it.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use anyhow::{Result, bail};
 
@@ -35,12 +35,46 @@ pub fn free_port() -> Result<u16> {
 /// # Errors
 /// When the table cannot be read.
 pub fn is_listening(port: u16) -> Result<bool> {
+    is_listening_at((Ipv4Addr::LOCALHOST, port))
+}
+
+/// As [`is_listening`], on another address of the loopback network.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn is_listening_at((address, port): (Ipv4Addr, u16)) -> Result<bool> {
     /// `TCP_LISTEN` of the kernel's `tcp_states.h`.
     const LISTEN: &str = "0A";
-    let address = format!("{:08X}:{port:04X}", u32::from_le_bytes(Ipv4Addr::LOCALHOST.octets()));
+    let address = format!("{:08X}:{port:04X}", u32::from_le_bytes(address.octets()));
     let table = std::fs::read_to_string("/proc/net/tcp")?;
     Ok(table.lines().skip(1).any(|line| {
         let mut fields = line.split_whitespace().skip(1);
         fields.next() == Some(&address) && fields.nth(1) == Some(LISTEN)
     }))
+}
+
+/// The addresses that [`free_address`] chooses from: 127.64.0.0 to 127.127.255.255. Linux answers on all of the
+/// loopback network without being told.
+const ADDRESSES: u32 = 1 << 22;
+const FIRST_ADDRESS: u32 = 0x7F40_0000;
+
+static NEXT_ADDRESS: AtomicU32 = AtomicU32::new(0);
+
+/// An address of the loopback network on which nothing listens on those ports, different at each call; for
+/// servers whose ports cannot be chosen.
+///
+/// # Errors
+/// When none is found, which is so without the right to listen on those ports.
+pub fn free_address(ports: &[u16]) -> Result<Ipv4Addr> {
+    // As many tries as one process would need addresses at the same time, and more.
+    const TRIES: u32 = 64;
+    let start = std::process::id().wrapping_mul(TRIES);
+    for _ in 0..TRIES {
+        let offset = start.wrapping_add(NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed)) % ADDRESSES;
+        let address = Ipv4Addr::from(FIRST_ADDRESS + offset);
+        if ports.iter().all(|&port| TcpListener::bind((address, port)).is_ok()) {
+            return Ok(address);
+        }
+    }
+    bail!("no loopback address has the ports {ports:?} free, or this process may not listen on them")
 }

@@ -14,7 +14,7 @@ use crate::instance::Instance;
 use crate::mail::Mail;
 use crate::mail::server::EXIM;
 
-const TRUSTED: &str = "/etc/mail-peer/trusted.pem";
+const TRUSTED: &str = "/etc/peer/trusted.pem";
 
 pub(super) fn send(
     bundle: &Path,

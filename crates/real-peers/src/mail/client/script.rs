@@ -1,15 +1,15 @@
-//! Clients that are scripts: the order goes in as JSON, what came of it comes back as JSON.
+//! What clients that are scripts are ordered to do.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{ClientOptions, Submission, Tls, login};
 use crate::mail::Mail;
 use crate::mail::rules::HOST;
+use crate::script;
 
 /// What a script reads from its standard input.
 #[derive(Serialize)]
@@ -57,18 +57,6 @@ pub(super) fn run(
         user,
         password,
     };
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("starting {}", command.get_program().display()))?;
-    child.stdin.take().context("the script has no input")?.write_all(&serde_json::to_vec(&order)?)?;
-    let output = child.wait_with_output()?;
-    let transcript = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() {
-        bail!("the script ended with {}: {transcript}", output.status);
-    }
-    let answer: Answer = serde_json::from_slice(&output.stdout).context("reading the script's answer")?;
-    Ok(Submission { accepted: answer.accepted, refusals: answer.refusals, output: transcript })
+    let (answer, output): (Answer, String) = script::run(command, &order)?;
+    Ok(Submission { accepted: answer.accepted, refusals: answer.refusals, output })
 }

@@ -2,22 +2,22 @@
 //! back.
 
 mod reply;
-mod stream;
 
 use std::collections::BTreeMap;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+
+use super::rules::HOST;
+use crate::wire::Wire;
 
 pub use reply::Reply;
-use stream::Stream;
 
 /// One connection to a server.
 ///
 /// Every read waits at most [`DEADLINE`](crate::DEADLINE).
 pub struct Conversation {
-    stream: Stream,
-    received: Vec<u8>,
+    wire: Wire,
     sent: Sent,
 }
 
@@ -36,7 +36,7 @@ impl Conversation {
     /// # Errors
     /// When nobody listens there.
     pub fn connect(server: SocketAddr) -> Result<Self> {
-        Ok(Self { stream: Stream::connect(server)?, received: Vec::new(), sent: Sent::default() })
+        Ok(Self { wire: Wire::connect(server)?, sent: Sent::default() })
     }
 
     /// Connects, and reads the greeting, which has to be 220.
@@ -54,7 +54,7 @@ impl Conversation {
     /// # Errors
     /// When the connection is gone.
     pub fn send(&mut self, octets: &[u8]) -> Result<()> {
-        self.stream.write(octets).context("sending")
+        self.wire.send(octets)
     }
 
     /// Sends octets one by one, each in a segment of its own (Nagle's algorithm is off).
@@ -62,7 +62,7 @@ impl Conversation {
     /// # Errors
     /// When the connection is gone.
     pub fn send_octet_by_octet(&mut self, octets: &[u8]) -> Result<()> {
-        octets.chunks(1).try_for_each(|octet| self.send(octet))
+        self.wire.send_octet_by_octet(octets)
     }
 
     /// Sends a command, adding CRLF, and reads its reply.
@@ -131,17 +131,12 @@ impl Conversation {
     /// When the connection ends or nothing comes in time; or what comes is no reply.
     pub fn reply(&mut self) -> Result<Reply> {
         loop {
-            if let Some((reply, length)) = Reply::parse(&self.received)? {
-                self.received.drain(..length);
+            if let Some((reply, length)) = Reply::parse(self.wire.received())? {
+                self.wire.take(length);
                 *self.sent.replies.entry(reply.code).or_default() += 1;
                 return Ok(reply);
             }
-            let mut piece = [0; 4096];
-            let length = self.stream.read(&mut piece).context("waiting for a reply")?;
-            if length == 0 {
-                bail!("the server closed the connection instead of replying");
-            }
-            self.received.extend_from_slice(&piece[..length]);
+            self.wire.receive("a reply")?;
         }
     }
 
@@ -179,8 +174,7 @@ impl Conversation {
     /// # Errors
     /// When it fails.
     pub fn handshake(&mut self) -> Result<()> {
-        ensure!(self.received.is_empty(), "the server sent more before the handshake");
-        self.stream.handshake()
+        self.wire.handshake(HOST)
     }
 
     /// Ends our direction and keeps reading (a half close).
@@ -188,7 +182,7 @@ impl Conversation {
     /// # Errors
     /// When the connection is gone.
     pub fn shutdown_write(&mut self) -> Result<()> {
-        Ok(self.stream.tcp().shutdown(Shutdown::Write)?)
+        self.wire.shutdown_write()
     }
 
     /// Ends the connection by RST instead of FIN.
@@ -196,9 +190,7 @@ impl Conversation {
     /// # Errors
     /// When the socket refuses.
     pub fn reset(self) -> Result<()> {
-        // A linger time of 0 makes close(2) send RST.
-        socket2::SockRef::from(self.stream.tcp()).set_linger(Some(std::time::Duration::ZERO))?;
-        Ok(())
+        self.wire.reset()
     }
 
     /// Reads to the end of the connection and returns what came before it. An ending by RST is one too.
@@ -206,16 +198,7 @@ impl Conversation {
     /// # Errors
     /// When the server does not close in time.
     pub fn read_to_end(&mut self) -> Result<Vec<u8>> {
-        let mut rest = std::mem::take(&mut self.received);
-        let mut piece = [0; 4096];
-        loop {
-            match self.stream.read(&mut piece) {
-                Ok(0) => return Ok(rest),
-                Ok(length) => rest.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(rest),
-                Err(error) => return Err(error).context("waiting for the server to close"),
-            }
-        }
+        self.wire.read_to_end()
     }
 
     /// QUIT, its 221, and the server's close. Returns what was counted.

@@ -26,7 +26,7 @@ pub(super) fn prepare(bundle: &Path, ports: Ports, options: ServerOptions) -> Re
         instance.folder_of(&format!("var/spool/smtpd/{queue}"), QUEUE.id, 0, 0o700)?;
     }
     instance.folder_of("var/spool/smtpd/offline", 0, QUEUE.id, 0o770)?;
-    instance.file("etc/mail-peer/credentials", format!("{USER} {PASSWORD_HASH}\n"), 0o644)?;
+    instance.file("etc/peer/credentials", format!("{USER} {PASSWORD_HASH}\n"), 0o644)?;
     instance.file("etc/smtpd.conf", configuration(ports, options), 0o644)?;
     Ok(Prepared {
         instance,
@@ -48,7 +48,7 @@ fn configuration(Ports { plain, proxy }: Ports, options: ServerOptions) -> Strin
         "pki {HOST} cert \"{CERTIFICATE_PATH}\"
 pki {HOST} key \"{KEY_PATH}\"
 table recipients {{ \"@\" = \"vmail\" }}
-table credentials file:/etc/mail-peer/credentials
+table credentials file:/etc/peer/credentials
 smtp max-message-size {MESSAGE_SIZE_LIMIT}
 filter unknown-user phase rcpt-to match rcpt-to regex {{ \"^nobody@\" }} reject \"550 5.1.1 no such user\"
 filter greylist phase rcpt-to match rcpt-to regex {{ \"^greylist@\" }} reject \"450 4.7.1 greylisted, come back later\"

@@ -51,7 +51,7 @@ fn main_cf(options: ServerOptions) -> String {
     let (tls, certificate) = match options.starttls {
         StartTls::Works => ("may", CERTIFICATE_PATH),
         StartTls::NotOffered => ("none", CERTIFICATE_PATH),
-        StartTls::Fails => ("may", "/etc/mail-peer/lost.pem"),
+        StartTls::Fails => ("may", "/etc/peer/lost.pem"),
     };
     let vmail = VMAIL.id;
     format!(

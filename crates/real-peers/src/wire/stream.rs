@@ -10,7 +10,6 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-use crate::mail::rules::HOST;
 use crate::waiting::DEADLINE;
 
 pub(super) enum Stream {
@@ -39,7 +38,7 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp.read(piece),
             Self::Tls(tls) => match tls.read(piece) {
-                // Most mail servers close without TLS's own farewell.
+                // Most servers close without TLS's own farewell.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
                 result => result,
             },
@@ -56,7 +55,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn handshake(&mut self) -> Result<()> {
+    pub(super) fn handshake(&mut self, host: &'static str) -> Result<()> {
         let Self::Plain(tcp) = self else { bail!("TLS is on already") };
         let mut tcp = tcp.try_clone()?;
         let provider = Arc::new(ring::default_provider());
@@ -65,7 +64,7 @@ impl Stream {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth();
-        let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(HOST)?)?;
+        let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(host)?)?;
         while connection.is_handshaking() {
             connection.complete_io(&mut tcp).context("in the TLS handshake")?;
         }
