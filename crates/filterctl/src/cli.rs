@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{build, demo, new, replay, run, test, validate};
+use crate::{bench, build, demo, new, replay, run, test, validate};
 
 /// Builds, runs and checks the Envoy enterprise filter suite.
 ///
@@ -16,6 +16,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Arguments),
     Build(build::Arguments),
     /// Shows a filter's metrics live: a real application, Envoy and a server, all started by this command.
     Demo(demo::Arguments),
@@ -35,6 +36,7 @@ impl Cli {
     /// With one clear line; see [`failure`](crate::failure) for the exit code.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Bench(arguments) => bench::run(&arguments),
             Command::Build(arguments) => build::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
             Command::New(arguments) => new::run(&arguments),

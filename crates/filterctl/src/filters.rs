@@ -5,6 +5,8 @@ use std::fmt;
 use common_metrics::{Catalogue, StatsTag, stats_tags};
 use envoy_sdk::Result;
 
+use crate::display::{LDAP, Layout, SMTP};
+
 /// The labels that every series of a filter carries.
 const COMMON_LABELS: [&str; 2] = ["stat_prefix", "reporter"];
 /// The labels that every series of the SDK carries.
@@ -53,8 +55,14 @@ pub struct Filter {
     pub name: &'static str,
     /// The package that makes its module.
     pub package: &'static str,
+    /// What it stands before: `mail server`.
+    pub server: &'static str,
+    /// What a listener with it is called: `mail`.
+    pub listener: &'static str,
     /// Its metrics.
     pub catalogue: &'static Catalogue,
+    /// Which of them are shown while they change.
+    pub layout: &'static Layout,
     /// What its module needs of Envoy: the host calls that it imports and the callbacks that have to reach it. Where
     /// a plugin's capabilities are restricted, these are the ones to allow.
     pub capabilities: &'static [&'static str],
@@ -65,14 +73,30 @@ pub struct Filter {
 }
 
 /// All filters.
-pub const FILTERS: &[Filter] = &[Filter {
-    name: "smtp",
-    package: "smtp-filter",
-    catalogue: &smtp_filter::catalogue::SMTP,
-    capabilities: NETWORK_FILTER,
-    check: |octets| smtp_filter::config::check(octets),
-    schema: smtp_filter::config::schema,
-}];
+pub const FILTERS: &[Filter] = &[
+    Filter {
+        name: "smtp",
+        package: "smtp-filter",
+        server: "mail server",
+        listener: "mail",
+        catalogue: &smtp_filter::catalogue::SMTP,
+        layout: &SMTP,
+        capabilities: NETWORK_FILTER,
+        check: |octets| smtp_filter::config::check(octets),
+        schema: smtp_filter::config::schema,
+    },
+    Filter {
+        name: "ldap",
+        package: "ldap-filter",
+        server: "directory",
+        listener: "directory",
+        catalogue: &ldap_filter::catalogue::LDAP,
+        layout: &LDAP,
+        capabilities: NETWORK_FILTER,
+        check: |octets| ldap_filter::config::check(octets),
+        schema: ldap_filter::config::schema,
+    },
+];
 
 impl Filter {
     /// The filter of this name.

@@ -2,6 +2,7 @@
 //! subcommand. `cargo filterctl --help` lists them.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod filters;
 pub mod kind;
 pub mod new;
+pub mod per_filter;
 pub mod replay;
 pub mod run;
 pub mod stage;

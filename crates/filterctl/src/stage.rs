@@ -62,8 +62,17 @@ impl Stage {
     ///
     /// When Envoy refuses the configuration or does not become ready; the message says why.
     pub fn start(&self, bootstrap: Bootstrap) -> Result<Envoy> {
+        self.start_with(bootstrap, &StartOptions::default())
+    }
+
+    /// As [`start`](Self::start), with other options than the default.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(&self, bootstrap: Bootstrap, options: &StartOptions) -> Result<Envoy> {
         let bootstrap = bootstrap.stats_tags(self.filter.stats_tags());
-        Ok(Envoy::start(&self.binary, &bootstrap, &self.folder, &StartOptions::default())?)
+        Ok(Envoy::start(&self.binary, &bootstrap, &self.folder, options)?)
     }
 
     /// Removes the folder of a run that went well. After one that did not, its log is of use.
@@ -90,6 +99,13 @@ pub fn final_scrape(envoy: &Envoy, within: Duration) -> Result<Scrape> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration(Value);
 
+/// The filter's own defaults.
+impl Default for Configuration {
+    fn default() -> Self {
+        Self(Value::Object(serde_json::Map::new()))
+    }
+}
+
 impl Configuration {
     /// Reads a file, or takes the defaults when there is none.
     ///
@@ -98,7 +114,7 @@ impl Configuration {
     /// When the file cannot be read, is no JSON object, or the filter would refuse it; the message names the
     /// field.
     pub fn read(filter: &Filter, file: Option<&Path>) -> Result<Self> {
-        let Some(file) = file else { return Ok(Self(Value::Object(serde_json::Map::new()))) };
+        let Some(file) = file else { return Ok(Self::default()) };
         let octets = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         Self::parse(filter, &octets).with_context(|| file.display().to_string())
     }

@@ -36,10 +36,12 @@ fn a_valid_configuration_is_said_to_be_one() {
     for content in ["{}", "", r#"{"level": "detailed", "events": {"enabled": true}}"#] {
         let file = file(folder.path(), "filter.json", content);
         let path = file.to_str().unwrap();
-        for arguments in [vec!["validate", path], vec!["validate", path, "--filter", "smtp"]] {
-            let Said { code, stdout, stderr } = filterctl(&arguments);
+        for (filter, options) in
+            [("smtp", &[][..]), ("smtp", &["--filter", "smtp"]), ("ldap", &["--filter", "ldap"])]
+        {
+            let Said { code, stdout, stderr } = filterctl(&[&["validate", path], options].concat());
             assert_eq!((code, stderr.as_str()), (Some(0), ""));
-            assert_eq!(stdout, format!("{path}: a valid configuration for the smtp filter\n"));
+            assert_eq!(stdout, format!("{path}: a valid configuration for the {filter} filter\n"));
         }
     }
 }
@@ -66,12 +68,27 @@ fn a_wrong_command_line_has_an_exit_code_of_its_own() {
         &["validate"][..],
         &["validate", "--no-such-option"],
         &["run", "smtp"],
+        &["run", "ldap"],
         &["replay", "smtp"],
+        &["replay", "ldap"],
+        &["demo", "gopher"],
         &["frobnicate"],
     ] {
         let Said { code, stderr, .. } = filterctl(arguments);
         assert_eq!(code, Some(2), "{arguments:?}");
         assert!(stderr.contains("Usage: filterctl"), "{stderr}");
+    }
+}
+
+#[test]
+fn each_filter_has_its_subcommands() {
+    for (command, words) in [
+        ("demo", ["small SMTP server", "small directory"]),
+        ("run", ["The smtp-filter before a mail server", "The ldap-filter before a directory"]),
+        ("replay", ["through the smtp-filter", "through the ldap-filter"]),
+    ] {
+        let Said { stdout, .. } = filterctl(&[command, "--help"]);
+        assert!(words.iter().all(|part| stdout.contains(part)), "{stdout}");
     }
 }
 
@@ -95,7 +112,9 @@ fn a_mistaken_configuration_stops_a_command_before_anything_is_started() {
     let (config, recording) = (config.to_str().unwrap(), recording.to_str().unwrap());
     for arguments in [
         ["run", "smtp", "--listen", "0", "--upstream", "127.0.0.1:9", "--config", config].as_slice(),
+        &["run", "ldap", "--listen", "0", "--upstream", "127.0.0.1:9", "--config", config],
         &["replay", "smtp", recording, "--config", config],
+        &["replay", "ldap", recording, "--config", config],
     ] {
         let said = failure(arguments);
         assert!(said.contains("filter.json") && said.contains("levle: unknown field `levle`"), "{said}");

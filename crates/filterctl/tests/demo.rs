@@ -4,8 +4,20 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn demo(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_filterctl")).args(["demo", "smtp"]).args(arguments).output().unwrap()
+fn demo(filter: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_filterctl")).args(["demo", filter]).args(arguments).output().unwrap()
+}
+
+/// What a demo that goes well reports. Standard output holds the one document and nothing else.
+fn report(filter: &str, arguments: &[&str]) -> Value {
+    let output = demo(filter, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("equal: filter, server and application agree"), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["filter"], filter);
+    assert!(report["envoy"].as_str().unwrap().starts_with("1."));
+    report
 }
 
 /// The sum of a metric over all series that have these labels; of a histogram its count.
@@ -20,16 +32,8 @@ fn sum(report: &Value, name: &str, labels: &[(&str, &str)]) -> u64 {
 }
 
 #[test]
-fn filter_server_and_application_count_the_same() {
-    let output = demo(&["--for", "6s", "--every", "100ms", "--json"]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("equal: filter, server and application agree"), "{stderr}");
-
-    // Standard output holds the one document and nothing else.
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["filter"], "smtp");
-    assert!(report["envoy"].as_str().unwrap().starts_with("1."));
+fn filter_server_and_application_count_the_same_mails() {
+    let report = report("smtp", &["--for", "6s", "--every", "100ms", "--json"]);
 
     // The comparison is what the command says; here the numbers themselves are compared once more.
     let transactions = |outcome| sum(&report, "smtp_transactions_total", &[("outcome", outcome)]);
@@ -58,13 +62,55 @@ fn filter_server_and_application_count_the_same() {
 }
 
 #[test]
+fn filter_server_and_application_count_the_same_logins() {
+    let report = report("ldap", &["--for", "6s", "--every", "50ms", "--json"]);
+
+    // The comparison is what the command says; here the numbers themselves are compared once more.
+    let (server, application) = (&report["server"]["clear"], &report["application"]["clear"]);
+    for operation in ["bind", "search", "add", "modify", "compare", "delete", "extended", "abandon", "unbind"]
+    {
+        let requests = sum(&report, "ldap_requests_total", &[("operation", operation)]);
+        assert!(requests > 0, "no {operation} in {report:#}");
+        assert_eq!(requests, server["requests"][operation].as_u64().unwrap(), "{operation}");
+        assert_eq!(requests, application["requests"][operation].as_u64().unwrap(), "{operation}");
+    }
+    for reason in ["wrong_password", "unknown_user"] {
+        let failures = sum(&report, "ldap_bind_failures_total", &[("reason", reason)]);
+        assert!(failures > 0, "nobody failed by {reason}");
+        assert_eq!(failures, server["bind_failures"][reason].as_u64().unwrap(), "{reason}");
+    }
+    let entries = sum(&report, "ldap_entries_total", &[]);
+    assert!(entries > 3_000, "there was no expensive search");
+    assert_eq!(entries, application["entries"].as_u64().unwrap());
+    for limit in ["size", "time"] {
+        assert!(sum(&report, "ldap_search_limit_hits_total", &[("limit", limit)]) > 0, "{limit}");
+    }
+    assert!(sum(&report, "ldap_search_kinds_total", &[("kind", "paged_next")]) > 0);
+
+    // What StartTLS hides is counted as hidden, and the two ends agree about it.
+    let hidden = sum(&report, "ldap_connections_total", &[("visibility", "starttls")]);
+    assert!(hidden > 0, "{report:#}");
+    assert_eq!(hidden, report["application"]["starttls"]["connections"].as_u64().unwrap());
+    let binds = |end: &str| report[end]["starttls"]["requests"]["bind"].as_u64().unwrap();
+    assert!(binds("server") > 0);
+    assert_eq!(binds("server"), binds("application"));
+
+    // Histograms are final as well: one observation per answer.
+    let answered = sum(&report, "ldap_responses_total", &[]);
+    assert_eq!(sum(&report, "ldap_operation_latency_microseconds", &[]), answered);
+}
+
+#[test]
 fn a_wrong_configuration_is_refused_at_once_with_the_field_s_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("filter.json");
-    for (configuration, field) in [("{\"levle\": \"detailed\"}", "levle"), ("{\"level\": \"huge\"}", "level")]
-    {
+    for (filter, configuration, field) in [
+        ("smtp", "{\"levle\": \"detailed\"}", "levle"),
+        ("smtp", "{\"level\": \"huge\"}", "level"),
+        ("ldap", "{\"levle\": \"detailed\"}", "levle"),
+    ] {
         std::fs::write(&file, configuration).unwrap();
-        let output = demo(&["--config", file.to_str().unwrap()]);
+        let output = demo(filter, &["--config", file.to_str().unwrap()]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains("filter.json") && stderr.contains(field), "{stderr}");
@@ -74,7 +120,7 @@ fn a_wrong_configuration_is_refused_at_once_with_the_field_s_name() {
 
 #[test]
 fn what_is_no_envoy_is_refused_in_one_line() {
-    let output = demo(&["--envoy", "/no/such/envoy"]);
+    let output = demo("ldap", &["--envoy", "/no/such/envoy"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
     assert!(stderr.contains("/no/such/envoy"), "{stderr}");

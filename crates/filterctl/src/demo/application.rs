@@ -1,4 +1,4 @@
-//! The application whose mails are watched, as a process of its own.
+//! The application whose traffic is watched, as a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -12,16 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-/// The package in this workspace.
-const PACKAGE: &str = "log-by-mail";
-
 /// How long the application may take to send what it still has and to take leave.
 const FAREWELL: Duration = Duration::from_secs(30);
 
-/// A running `log-by-mail`. It ends when this is dropped, and also when this process ends in any way: its standard
+/// A running application. It ends when this is dropped, and also when this process ends in any way: its standard
 /// input ends then.
 #[derive(Debug)]
 pub(super) struct Application {
+    package: &'static str,
     child: Child,
     stdin: Option<ChildStdin>,
     tally: Option<JoinHandle<String>>,
@@ -30,33 +28,37 @@ pub(super) struct Application {
 }
 
 /// Builds the application with cargo, whose progress appears on standard error, and returns the program.
-pub(super) fn build(workspace: &Path) -> Result<PathBuf> {
+pub(super) fn build(workspace: &Path, package: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(&cargo)
-        .args(["build", "--package", PACKAGE, "--message-format", "json-render-diagnostics"])
+        .args(["build", "--package", package, "--message-format", "json-render-diagnostics"])
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
     if !output.status.success() {
-        bail!("building {PACKAGE} failed");
+        bail!("building {package} failed");
     }
-    executable(&output.stdout).with_context(|| format!("cargo did not say where it put {PACKAGE}"))
+    executable(&output.stdout, package).with_context(|| format!("cargo did not say where it put {package}"))
 }
 
 /// Finds in cargo's messages where the program is.
-fn executable(messages: &[u8]) -> Option<PathBuf> {
+fn executable(messages: &[u8], package: &str) -> Option<PathBuf> {
     let messages = messages.split(|octet| *octet == b'\n');
     messages
         .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(PACKAGE))
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(package))
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
 }
 
 impl Application {
     /// Starts the program. The lines are what it logs; they end with the program.
-    pub(super) fn start(program: &Path, arguments: &[String]) -> Result<(Self, Receiver<String>)> {
+    pub(super) fn start(
+        package: &'static str,
+        program: &Path,
+        arguments: &[String],
+    ) -> Result<(Self, Receiver<String>)> {
         let mut child = Command::new(program)
             .args(arguments)
             .args(["--json", "--until-stdin-ends"])
@@ -88,7 +90,7 @@ impl Application {
                 }
             });
         }
-        Ok((Self { child, stdin, tally, last_line }, lines))
+        Ok((Self { package, child, stdin, tally, last_line }, lines))
     }
 
     /// An error with the reason if it has ended by itself.
@@ -97,13 +99,14 @@ impl Application {
             None => Ok(()),
             Some(status) => {
                 let last_line = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-                bail!("{PACKAGE} ended ({status}): {last_line}")
+                bail!("{} ended ({status}): {last_line}", self.package)
             }
         }
     }
 
     /// Lets the application finish, and returns what it counted.
     pub(super) fn finish(mut self) -> Result<Value> {
+        let package = self.package;
         self.stdin = None;
         let deadline = Instant::now() + FAREWELL;
         let status = loop {
@@ -111,16 +114,16 @@ impl Application {
                 break status;
             }
             if Instant::now() > deadline {
-                bail!("{PACKAGE} did not end within {FAREWELL:?}");
+                bail!("{package} did not end within {FAREWELL:?}");
             }
             thread::sleep(Duration::from_millis(10));
         };
         let tally = self.tally.take().map(JoinHandle::join).transpose();
-        let tally = tally.map_err(|_| anyhow!("reading what {PACKAGE} counted failed"))?.unwrap_or_default();
+        let tally = tally.map_err(|_| anyhow!("reading what {package} counted failed"))?.unwrap_or_default();
         if !status.success() {
-            bail!("{PACKAGE} failed ({status})");
+            bail!("{package} failed ({status})");
         }
-        serde_json::from_str(&tally).with_context(|| format!("what {PACKAGE} counted is no JSON"))
+        serde_json::from_str(&tally).with_context(|| format!("what {package} counted is no JSON"))
     }
 }
 
@@ -143,15 +146,19 @@ mod tests {
             "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"log-by-mail\"},\"executable\":\"/t/debug/log-by-mail\"}\n",
             "{\"reason\":\"build-finished\",\"success\":true}\n",
         );
-        assert_eq!(executable(messages.as_bytes()), Some(PathBuf::from("/t/debug/log-by-mail")));
-        assert_eq!(executable(b"nothing"), None);
+        assert_eq!(
+            executable(messages.as_bytes(), "log-by-mail"),
+            Some(PathBuf::from("/t/debug/log-by-mail"))
+        );
+        assert_eq!(executable(b"nothing", "log-by-mail"), None);
     }
 
     #[test]
     fn it_ends_with_its_standard_input_and_hands_over_what_it_counted() {
         let script = "echo to whom it may concern >&2; read -r line; echo '{\"mails\": 3}'";
         let (application, lines) =
-            Application::start(Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()]).unwrap();
+            Application::start("log-by-mail", Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()])
+                .unwrap();
         assert_eq!(lines.recv().unwrap(), "to whom it may concern");
         assert_eq!(application.finish().unwrap(), serde_json::json!({"mails": 3}));
         assert!(lines.recv().is_err());
@@ -160,7 +167,8 @@ mod tests {
     #[test]
     fn a_failure_is_told() {
         let script = ["-c".to_owned(), "echo 'no such server' >&2; exit 3".to_owned()];
-        let (mut application, lines) = Application::start(Path::new("/bin/sh"), &script).unwrap();
+        let (mut application, lines) =
+            Application::start("log-by-mail", Path::new("/bin/sh"), &script).unwrap();
         assert_eq!(lines.iter().count(), 1);
         let error = loop {
             match application.check_alive() {

@@ -6,141 +6,95 @@ use envoy_runner::Scrape;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::smtp_server::Tally;
-
-/// What three parties counted of the same thing.
+/// What three parties counted of the same thing. Who cannot know does not disagree.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Entry {
     /// What was counted.
     pub(super) what: String,
-    /// By the filter, on the way.
-    pub(super) filter: u64,
-    /// By the server, if it can know.
+    /// By the filter, on the way; nothing of what it cannot see.
+    pub(super) filter: Option<u64>,
+    /// By the server.
     pub(super) server: Option<u64>,
-    /// By the application, if it can know.
+    /// By the application.
     pub(super) application: Option<u64>,
 }
 
 /// All comparisons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Ledger {
     /// What went over the connections whose inside the filter can see, and the connections themselves.
     pub(super) visible: Vec<Entry>,
-    /// What went over connections after STARTTLS: the filter's number is what it cannot have seen, 0.
+    /// What went over connections after STARTTLS: only the two ends can count it.
     pub(super) opaque: Vec<Entry>,
+    #[serde(skip)]
+    unseen: Unseen,
+}
+
+/// How much no filter can see: 7 mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unseen {
+    pub(super) count: u64,
+    pub(super) what: &'static str,
+}
+
+/// The counts of the filter and of the application, to be asked by name.
+#[derive(Clone, Copy)]
+pub(super) struct Counts<'a> {
+    pub(super) filter: &'static str,
+    pub(super) scrape: &'a Scrape,
+    pub(super) application: &'a Value,
+}
+
+impl Counts<'_> {
+    /// The sum of a counter, named without the filter's name, over all series with these labels.
+    pub(super) fn filter(&self, metric: &str, labels: &[(&str, &str)]) -> u64 {
+        self.scrape.counter(&format!("{}_{metric}", self.filter), labels) as u64
+    }
+
+    /// The application's number at this JSON pointer.
+    pub(super) fn application(&self, pointer: &str) -> Option<u64> {
+        self.application.pointer(pointer).and_then(Value::as_u64)
+    }
 }
 
 impl Entry {
+    /// What was counted of what the filter can see.
+    pub(super) fn visible(
+        what: impl Into<String>,
+        filter: u64,
+        server: u64,
+        application: Option<u64>,
+    ) -> Self {
+        Self { what: what.into(), filter: Some(filter), server: Some(server), application }
+    }
+
+    /// What was counted of what it cannot see.
+    pub(super) fn opaque(what: impl Into<String>, server: u64, application: Option<u64>) -> Self {
+        Self { what: what.into(), filter: None, server: Some(server), application }
+    }
+
     /// Whether all that counted agree.
-    pub(super) fn is_equal(&self) -> bool {
-        [self.server, self.application].iter().flatten().all(|count| *count == self.filter)
+    fn is_equal(&self) -> bool {
+        let mut counts = [self.filter, self.server, self.application].into_iter().flatten();
+        let first = counts.next();
+        counts.all(|count| Some(count) == first)
     }
 }
 
 impl Ledger {
     /// Compares counts that were taken when all connections had ended.
-    pub(super) fn new(scrape: &Scrape, server: &Tally, application: &Value) -> Self {
-        let filter =
-            |metric: &str, labels: &[(&str, &str)]| scrape.counter(&format!("smtp_{metric}"), labels) as u64;
-        let said = |path: &str| application.pointer(path).and_then(Value::as_u64);
-        let (clear, starttls) = (&server.clear, &server.starttls);
-        let entry = |what: &str, filter: u64, server: u64, application: Option<u64>| Entry {
-            what: what.to_owned(),
-            filter,
-            server: Some(server),
-            application,
-        };
-        let mut visible = vec![
-            entry(
-                "connections",
-                filter("connections_opened_total", &[]),
-                server.connections,
-                said("/total/connections"),
-            ),
-            entry(
-                "connections with STARTTLS",
-                filter("connections_total", &[("visibility", "starttls")]),
-                server.starttls_sessions,
-                said("/starttls/connections"),
-            ),
-            entry(
-                "mails accepted",
-                filter("transactions_total", &[("outcome", "accepted")]),
-                clear.transactions_accepted,
-                said("/clear/mails_accepted"),
-            ),
-            entry(
-                "mails rejected",
-                filter("transactions_total", &[("outcome", "rejected")]),
-                clear.transactions_rejected.total(),
-                said("/clear/mails_rejected"),
-            ),
-            entry(
-                "mails begun",
-                filter("transactions_started_total", &[]),
-                clear.transactions_started,
-                said("/clear/mails_tried"),
-            ),
-            entry(
-                "recipients accepted",
-                filter("recipients_total", &[("outcome", "accepted")]),
-                clear.recipients_accepted,
-                said("/clear/recipients_accepted"),
-            ),
-            entry(
-                "recipients refused",
-                filter("recipients_total", &[]) - filter("recipients_total", &[("outcome", "accepted")]),
-                clear.recipients_refused,
-                said("/clear/recipients_refused"),
-            ),
-        ];
-        for (verb, count) in &clear.commands {
-            visible.push(entry(
-                &format!("{verb} commands"),
-                filter("commands_total", &[("verb", verb)]),
-                *count,
-                None,
-            ));
-        }
-        for (class, count) in &clear.replies {
-            let of_class =
-                |verb: &[(&str, &str)]| filter("replies_total", &[verb, &[("class", class)]].concat());
-            let replies = of_class(&[]) - of_class(&[("verb", "greeting")]);
-            visible.push(entry(&format!("{class} replies"), replies, *count, None));
-        }
-        visible.push(entry(
-            "octets to the server",
-            filter("bytes_total", &[("direction", "to_server")]),
-            server.octets_received,
-            None,
-        ));
-        visible.push(entry(
-            "octets to the client",
-            filter("bytes_total", &[("direction", "to_client")]),
-            server.octets_sent,
-            None,
-        ));
-        let opaque = vec![
-            entry("mails accepted", 0, starttls.transactions_accepted, said("/starttls/mails_accepted")),
-            entry(
-                "mails rejected",
-                0,
-                starttls.transactions_rejected.total(),
-                said("/starttls/mails_rejected"),
-            ),
-            entry("recipients refused", 0, starttls.recipients_refused, said("/starttls/recipients_refused")),
-        ];
-        Self { visible, opaque }
+    pub(super) fn new(visible: Vec<Entry>, opaque: Vec<Entry>, unseen: Unseen) -> Self {
+        Self { visible, opaque, unseen }
     }
 
     /// Where somebody counted something else.
     pub(super) fn differences(&self) -> impl Iterator<Item = &Entry> {
-        self.visible.iter().filter(|entry| !entry.is_equal())
+        self.visible.iter().chain(&self.opaque).filter(|entry| !entry.is_equal())
     }
 
     /// One line that says whether the counts agree, and what no filter can see.
     pub(super) fn verdict(&self) -> String {
-        let differing: Vec<&str> = self.differences().map(|entry| entry.what.as_str()).collect();
+        let differing: Vec<String> = self.differences().map(Entry::to_string).collect();
         let verdict = if differing.is_empty() {
             format!(
                 "equal: filter, server and application agree in all {} counts of what passed in clear text",
@@ -149,32 +103,34 @@ impl Ledger {
         } else {
             format!("NOT equal: {}", differing.join(", "))
         };
-        let unseen: u64 = self
-            .opaque
-            .iter()
-            .filter(|entry| entry.what.starts_with("mails"))
-            .filter_map(|entry| entry.server)
-            .sum();
-        format!("{verdict}; {unseen} further mails went over TLS, where only the two ends can count them")
+        let Unseen { count, what } = self.unseen;
+        format!("{verdict}; {count} further {what} went over TLS, where only the two ends can count them")
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if self.filter.is_none() { f.write_str(" over TLS") } else { Ok(()) }
     }
 }
 
 impl fmt::Display for Ledger {
     /// A table for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:28}{:>12}{:>12}{:>13}", "", "filter", "server", "application")?;
+        let entries = || self.visible.iter().chain(&self.opaque);
+        let width = entries().map(|entry| entry.what.chars().count()).max().unwrap_or(0).max(26) + 2;
+        writeln!(f, "{:width$}{:>12}{:>12}{:>13}", "", "filter", "server", "application")?;
         let told = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
-        for Entry { what, filter, server, application } in &self.visible {
-            let entry =
-                Entry { what: what.clone(), filter: *filter, server: *server, application: *application };
-            let mark = if entry.is_equal() { "" } else { "  ← differs" };
-            writeln!(f, "{what:28}{filter:>12}{:>12}{:>13}{mark}", told(*server), told(*application))?;
-        }
-        writeln!(f, "over TLS, unseen:")?;
-        for Entry { what, server, application, .. } in &self.opaque {
-            writeln!(f, "  {what:26}{:>12}{:>12}{:>13}", "–", told(*server), told(*application))?;
-        }
-        Ok(())
+        let line = |f: &mut fmt::Formatter<'_>, indent: usize, entry: &Entry| {
+            let Entry { what, filter, server, application } = entry;
+            let [filter, server, application] = [*filter, *server, *application].map(told);
+            let (name, mark) = (width - indent, if entry.is_equal() { "" } else { "  ← differs" });
+            writeln!(f, "{:indent$}{what:name$}{filter:>12}{server:>12}{application:>13}{mark}", "")
+        };
+        self.visible.iter().try_for_each(|entry| line(f, 0, entry))?;
+        writeln!(f, "over TLS, unseen by the filter:")?;
+        self.opaque.iter().try_for_each(|entry| line(f, 2, entry))
     }
 }
 
@@ -182,50 +138,61 @@ impl fmt::Display for Ledger {
 mod tests {
     use super::*;
 
-    fn ledger(filter_accepted: u64) -> Ledger {
-        let scrape = Scrape::parse(&format!(
-            "# TYPE smtp_transactions_total counter\n\
-             smtp_transactions_total{{outcome=\"accepted\",class=\"2xx\"}} {filter_accepted}\n\
-             smtp_transactions_started_total{{}} 5\n\
-             smtp_commands_total{{verb=\"MAIL\"}} 5\nsmtp_replies_total{{class=\"2xx\",verb=\"MAIL\"}} 5\n\
-             smtp_replies_total{{class=\"2xx\",verb=\"greeting\"}} 2\n",
-        ))
-        .unwrap();
-        let mut server = Tally::default();
-        server.clear.transactions_accepted = 5;
-        server.clear.transactions_started = 5;
-        server.clear.commands.insert("MAIL", 5);
-        server.clear.replies.insert("2xx", 5);
-        server.starttls.transactions_accepted = 2;
-        let application = serde_json::json!({"clear": {"mails_accepted": 5, "mails_tried": 5}});
-        Ledger::new(&scrape, &server, &application)
+    fn ledger(visible: Entry, opaque: Entry) -> Ledger {
+        Ledger::new(vec![visible], vec![opaque], Unseen { count: 2, what: "mails" })
     }
 
     #[test]
     fn equal_counts_are_said_to_be_equal() {
-        let ledger = ledger(5);
+        let ledger = ledger(
+            Entry::visible("mails accepted", 5, 5, Some(5)),
+            Entry::opaque("mails accepted", 2, Some(2)),
+        );
         assert_eq!(ledger.differences().count(), 0, "{ledger}");
         let verdict = ledger.verdict();
         assert!(
             verdict.starts_with("equal: ") && verdict.contains("; 2 further mails went over TLS"),
             "{verdict}"
         );
+        assert!(!ledger.to_string().contains("differs"), "{ledger}");
     }
 
     #[test]
-    fn a_difference_is_named() {
-        let ledger = ledger(4);
-        let differing: Vec<&str> = ledger.differences().map(|entry| entry.what.as_str()).collect();
-        assert_eq!(differing, ["mails accepted"]);
-        assert!(ledger.verdict().starts_with("NOT equal: mails accepted; "));
-        assert!(ledger.to_string().contains("← differs"));
+    fn a_difference_is_named_also_where_the_filter_sees_nothing() {
+        let ledger = ledger(
+            Entry::visible("mails accepted", 4, 5, Some(5)),
+            Entry::opaque("mails rejected", 2, Some(1)),
+        );
+        assert!(
+            ledger.verdict().starts_with("NOT equal: mails accepted, mails rejected over TLS; "),
+            "{}",
+            ledger.verdict()
+        );
+        assert_eq!(ledger.to_string().matches("← differs").count(), 2, "{ledger}");
     }
 
     #[test]
     fn who_cannot_know_does_not_disagree() {
-        let entry = |server, application| Entry { what: String::new(), filter: 3, server, application };
-        assert!(entry(Some(3), None).is_equal());
-        assert!(!entry(Some(2), None).is_equal());
-        assert!(!entry(Some(3), Some(4)).is_equal());
+        assert!(Entry::visible("", 3, 3, None).is_equal());
+        assert!(!Entry::visible("", 3, 2, None).is_equal());
+        assert!(!Entry::visible("", 3, 3, Some(4)).is_equal());
+        assert!(Entry::opaque("", 3, None).is_equal());
+        assert!(!Entry::opaque("", 3, Some(4)).is_equal());
+    }
+
+    #[test]
+    fn counts_are_found_by_name() {
+        let scrape = Scrape::parse(
+            "# TYPE smtp_mails_total counter\nsmtp_mails_total{outcome=\"a\",class=\"x\"} 3\n\
+             smtp_mails_total{outcome=\"b\",class=\"x\"} 4\n",
+        )
+        .unwrap();
+        let application = serde_json::json!({"clear": {"mails": 7}});
+        let counts = Counts { filter: "smtp", scrape: &scrape, application: &application };
+        assert_eq!(
+            (counts.filter("mails_total", &[]), counts.filter("mails_total", &[("outcome", "b")])),
+            (7, 4)
+        );
+        assert_eq!((counts.application("/clear/mails"), counts.application("/clear/other")), (Some(7), None));
     }
 }

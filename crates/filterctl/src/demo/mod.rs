@@ -2,57 +2,86 @@
 //! change.
 
 mod application;
+pub mod directory_server;
+mod ldap;
 mod ledger;
+mod server;
+mod smtp;
 pub mod smtp_server;
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, Upstream};
 use serde::Serialize;
+use serde_json::Value;
 
 use self::application::Application;
-use self::ledger::Ledger;
-use self::smtp_server::{Certificate, Rules, SmtpServer};
-use crate::display::{
-    Headline, Lines, MetricDocument, Output, Overview, SMTP, Snapshot, Stop, Watch, metrics,
-};
+use self::ledger::{Counts, Ledger};
+use self::server::Certificate;
+use crate::display::{Lines, MetricDocument, Output, Overview, Snapshot, Stop, Watch, metrics};
 use crate::filters::Filter;
+use crate::per_filter::{About, PerFilter};
 use crate::stage::{self, Configuration, ConfigurationFile, Stage};
 
 /// The name in the server's certificate.
-const SERVER_NAME: &str = "mail.example";
-
-/// The only listener.
-const LISTENER: &str = "mail";
+const SERVER_NAME: &str = "server.example";
 
 /// How long connections may take to end after the application has.
 const ENDING: Duration = Duration::from_secs(20);
+
+/// The demos.
+const CASTS: &[Cast] = &[smtp::CAST, ldap::CAST];
+
+/// What differs between the demos.
+struct Cast {
+    /// Which filter is shown.
+    filter: &'static str,
+    /// What the help says.
+    about: &'static str,
+    /// The package of the application. It takes `--json`, `--until-stdin-ends`, `--every`, `--starttls-share`,
+    /// `--ca` and `--tls-name`.
+    application: &'static str,
+    /// Its option for the server's address.
+    server_option: &'static str,
+    /// What the server is.
+    server: &'static str,
+    /// Starts the server.
+    start: fn(&Certificate) -> io::Result<Box<dyn DemoServer>>,
+}
+
+/// The server of a demo, which counts what it does.
+trait DemoServer {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+    /// How many connections are open.
+    fn open_connections(&self) -> usize;
+    /// What it counted, for the report.
+    fn counted(&self) -> serde_json::Result<Value>;
+    /// Compares its counts with those of the filter and of the application.
+    fn ledger(&self, counts: Counts<'_>) -> Ledger;
+}
 
 /// What `filterctl demo` is asked to do.
 #[derive(Clone, Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    demo: Demo,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Demo {
-    /// An application mails its errors through Envoy to a small SMTP server.
-    Smtp(Smtp),
+    demo: PerFilter<Demo>,
 }
 
 #[derive(Clone, Debug, Args)]
-struct Smtp {
+struct Demo {
     /// Ends by itself after this long, such as 15s; without it, at q or Ctrl-C.
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     run_for: Option<Duration>,
 
-    /// How often the application has an error to mail.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
-    every: Duration,
+    /// How often the application does something, such as 100ms; otherwise as often as it does by itself.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    every: Option<Duration>,
 
     /// The share of connections that use STARTTLS: 0 to 1, or a percentage.
     #[arg(long, value_name = "SHARE", default_value = "0.3")]
@@ -77,8 +106,20 @@ struct Smtp {
 ///
 /// When something is missing that the demo needs, or fails while it runs, or the counts do not agree at the end.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    match &arguments.demo {
-        Demo::Smtp(smtp) => smtp.run(),
+    let PerFilter { filter, arguments } = &arguments.demo;
+    let cast = Cast::of(filter).with_context(|| format!("there is no demo of the {}", filter.package))?;
+    arguments.run(filter, cast)
+}
+
+impl Cast {
+    fn of(filter: &Filter) -> Option<&'static Self> {
+        CASTS.iter().find(|cast| cast.filter == filter.name)
+    }
+}
+
+impl About for Demo {
+    fn about(filter: &Filter) -> String {
+        Cast::of(filter).map_or_else(String::new, |cast| cast.about.to_owned())
     }
 }
 
@@ -88,105 +129,102 @@ struct Report {
     envoy: String,
     filter: &'static str,
     metrics: Vec<MetricDocument>,
-    application: serde_json::Value,
-    server: smtp_server::Tally,
+    application: Value,
+    server: Value,
     comparison: Ledger,
 }
 
-impl Smtp {
-    fn run(&self) -> Result<()> {
-        let filter = Filter::named("smtp").context("this filterctl knows no smtp filter")?;
+impl Demo {
+    fn run(&self, filter: &'static Filter, cast: &Cast) -> Result<()> {
         let configuration = Configuration::read(filter, self.config.as_deref())?;
         let stop = Stop::listen()?;
         let stage = Stage::set(filter, self.envoy.as_deref())?;
-        let program = application::build(&stage.workspace.root)?;
+        let program = application::build(&stage.workspace.root, cast.application)?;
 
         let certificate = Certificate::for_host(SERVER_NAME)?;
         let authority = stage.folder().join("server.pem");
         std::fs::write(&authority, certificate.pem())
             .with_context(|| format!("cannot write {}", authority.display()))?;
         let server =
-            SmtpServer::start(Rules::default(), &certificate).context("cannot start the SMTP server")?;
+            (cast.start)(&certificate).with_context(|| format!("cannot start the {}", cast.server))?;
         let upstream = Upstream::new(server.address().ip().to_string(), server.address().port());
-        let listener = Listener::new(LISTENER, upstream).filter(stage.filter(&configuration));
+        let listener = Listener::new(filter.listener, upstream).filter(stage.filter(&configuration));
         let envoy = stage.start(Bootstrap::new().listener(listener))?;
 
-        let arguments = self.application_arguments(&envoy, &authority)?;
-        let (mut application, lines) = Application::start(&program, &arguments)?;
+        let address = envoy.address(filter.listener)?;
+        let arguments = self.application_arguments(cast, address, &authority)?;
+        let (mut application, lines) = Application::start(cast.application, &program, &arguments)?;
         let watch = Watch {
             envoy: &envoy,
-            layout: &SMTP,
-            headline: self.headline(&stage, &envoy, &server)?,
+            layout: filter.layout,
+            headline: vec![
+                format!(
+                    "filterctl demo {} · Envoy {} with {}",
+                    filter.name,
+                    stage.binary.version,
+                    stage.module.file_name().unwrap_or_default().display()
+                ),
+                format!("{} ─▶ Envoy {address} ─▶ {} {}", cast.application, cast.server, server.address()),
+                format!(
+                    "http://{}/stats/prometheus · {}",
+                    envoy.admin_address(),
+                    self.output().how_to_stop(self.run_for)
+                ),
+            ],
             run_for: self.run_for,
             stop,
         };
         let mut file = ConfigurationFile::watch(self.config.as_deref());
-        let mut log = Some(Lines { title: "log-by-mail", lines });
+        let mut log = Some(Lines { title: cast.application, lines });
         watch.show(self.output(), &mut log, &mut || {
             application.check_alive()?;
-            Ok(file.apply(&stage, &envoy, LISTENER))
+            Ok(file.apply(&stage, &envoy, filter.listener))
         })?;
 
         eprintln!("stopping the application and waiting until every connection has ended …");
         let application = application.finish()?;
-        let scrape = last_scrape(&envoy, &server)?;
-        let tally = server.tally();
+        let scrape = last_scrape(&envoy, server.as_ref())?;
+        let counts = Counts { filter: filter.name, scrape: &scrape, application: &application };
         let report = Report {
             envoy: stage.binary.version.to_string(),
             filter: filter.name,
             metrics: metrics(&scrape, filter.name),
-            comparison: Ledger::new(&scrape, &tally, &application),
+            comparison: server.ledger(counts),
             application,
-            server: tally,
+            server: server.counted()?,
         };
         envoy.stop()?;
-        self.tell(&report, &scrape)?;
+        self.tell(&report, &Overview::new(filter.layout, &scrape))?;
         if report.comparison.differences().next().is_some() {
-            bail!(
-                "the filter's counts differ from those of server and application; see {}",
-                stage.folder().display()
-            );
+            bail!("the counts of filter, server and application differ; see {}", stage.folder().display());
         }
         stage.clear();
         Ok(())
     }
 
-    fn application_arguments(&self, envoy: &Envoy, authority: &Path) -> Result<Vec<String>> {
-        let authority = authority.to_str().context("the folder target/ has a name that is not UTF-8")?;
-        let address = envoy.address(LISTENER)?.to_string();
-        let every = humantime::format_duration(self.every).to_string();
-        let arguments = [
-            ("--smtp", address.as_str()),
-            ("--every", &every),
-            ("--starttls-share", &self.starttls_share),
-            ("--tls-name", SERVER_NAME),
-            ("--ca", authority),
+    fn application_arguments(&self, cast: &Cast, listener: SocketAddr, ca: &Path) -> Result<Vec<String>> {
+        let ca = ca.to_str().context("the folder target/ has a name that is not UTF-8")?;
+        let mut arguments = vec![
+            (cast.server_option, listener.to_string()),
+            ("--starttls-share", self.starttls_share.clone()),
+            ("--tls-name", SERVER_NAME.to_owned()),
+            ("--ca", ca.to_owned()),
         ];
-        Ok(arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]).collect())
-    }
-
-    fn headline(&self, stage: &Stage, envoy: &Envoy, server: &SmtpServer) -> Result<Headline> {
-        let module = stage.module.file_name().unwrap_or_default().to_string_lossy();
-        Ok(vec![
-            format!("filterctl demo smtp · Envoy {} with {module}", stage.binary.version),
-            format!("log-by-mail ─▶ Envoy {} ─▶ SMTP server {}", envoy.address(LISTENER)?, server.address()),
-            format!(
-                "http://{}/stats/prometheus · {}",
-                envoy.admin_address(),
-                self.output().how_to_stop(self.run_for)
-            ),
-        ])
+        if let Some(every) = self.every {
+            arguments.push(("--every", humantime::format_duration(every).to_string()));
+        }
+        Ok(arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect())
     }
 
     fn output(&self) -> Output {
         Output::choose(self.json)
     }
 
-    fn tell(&self, report: &Report, scrape: &Scrape) -> Result<()> {
+    fn tell(&self, report: &Report, overview: &Overview) -> Result<()> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(report)?);
         } else {
-            println!("\nThe filter's metrics at the end:\n{}", Snapshot(&Overview::new(&SMTP, scrape)));
+            println!("\nThe filter's metrics at the end:\n{}", Snapshot(overview));
             println!("{}", report.comparison);
         }
         eprintln!("{}", report.comparison.verdict());
@@ -195,7 +233,7 @@ impl Smtp {
 }
 
 /// Waits until nothing is open any more, so that all counts are final, and reads them.
-fn last_scrape(envoy: &Envoy, server: &SmtpServer) -> Result<Scrape> {
+fn last_scrape(envoy: &Envoy, server: &dyn DemoServer) -> Result<Scrape> {
     let deadline = Instant::now() + ENDING;
     while server.open_connections() > 0 {
         if Instant::now() > deadline {
@@ -204,4 +242,18 @@ fn last_scrape(envoy: &Envoy, server: &SmtpServer) -> Result<Scrape> {
         std::thread::sleep(Duration::from_millis(10));
     }
     stage::final_scrape(envoy, ENDING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filters::FILTERS;
+
+    #[test]
+    fn every_filter_has_its_demo() {
+        for filter in FILTERS {
+            assert!(!Demo::about(filter).is_empty(), "{filter:?}");
+        }
+        assert_eq!(CASTS.len(), FILTERS.len());
+    }
 }

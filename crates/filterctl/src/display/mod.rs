@@ -1,6 +1,7 @@
 //! Shows a filter's metrics while they change: a live table on a terminal, short snapshots elsewhere.
 
 mod document;
+mod ldap;
 mod overview;
 mod screen;
 mod smtp;
@@ -10,6 +11,7 @@ mod units;
 mod watch;
 
 pub use document::{MetricDocument, ValueDocument, metrics};
+pub use ldap::LDAP;
 pub use overview::{CountPanel, Latency, LatencyRows, Layout, Overview, Panel, Share};
 pub use smtp::SMTP;
 pub use stop::Stop;

@@ -28,6 +28,8 @@ pub struct CountPanel {
     pub always: &'static [&'static str],
     /// Further rows in the order in which they are to stand. Others follow by name.
     pub then: &'static [&'static str],
+    /// Other counters, each a row at the end: what it is called, and the metric.
+    pub also: &'static [(&'static str, &'static str)],
 }
 
 /// A histogram in microseconds.
@@ -93,8 +95,7 @@ impl Overview {
     /// Picks from a scrape what the layout shows.
     pub fn new(layout: &Layout, scrape: &Scrape) -> Self {
         let name = |metric: &str| format!("{}_{metric}", layout.filter);
-        let column =
-            |panels: &&[CountPanel]| panels.iter().map(|p| p.read(&name(p.metric), scrape)).collect();
+        let column = |panels: &&[CountPanel]| panels.iter().map(|p| p.read(layout.filter, scrape)).collect();
         Self {
             columns: layout.columns.iter().map(column).collect(),
             latencies: layout
@@ -114,13 +115,37 @@ impl Overview {
 }
 
 impl CountPanel {
-    fn read(&self, metric: &str, scrape: &Scrape) -> Panel {
-        let mut values = by_labels(scrape, metric, self.labels);
+    /// A panel that shows what has been counted, by name.
+    pub const fn new(title: &'static str, metric: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { title, metric, labels, always: &[], then: &[], also: &[] }
+    }
+
+    /// The same with rows that are shown even while they are 0.
+    pub const fn always(self, always: &'static [&'static str]) -> Self {
+        Self { always, ..self }
+    }
+
+    /// The same with an order of further rows.
+    pub const fn then(self, then: &'static [&'static str]) -> Self {
+        Self { then, ..self }
+    }
+
+    /// The same with other counters at the end.
+    pub const fn also(self, also: &'static [(&'static str, &'static str)]) -> Self {
+        Self { also, ..self }
+    }
+
+    fn read(&self, filter: &str, scrape: &Scrape) -> Panel {
+        let named = |metric: &str| format!("{filter}_{metric}");
+        let mut values = by_labels(scrape, &named(self.metric), self.labels);
         let mut rows = Vec::new();
         for name in self.always {
             rows.push(((*name).to_owned(), values.remove(*name).unwrap_or(0.0)));
         }
-        rows.extend(ordered(values, self.then).into_iter().filter(|(_, value)| *value > 0.0));
+        let also =
+            self.also.iter().map(|(name, metric)| ((*name).to_owned(), scrape.counter(&named(metric), &[])));
+        let others = ordered(values, self.then).into_iter().chain(also);
+        rows.extend(others.filter(|(_, value)| *value > 0.0));
         Panel { title: self.title, rows }
     }
 }
@@ -183,20 +208,11 @@ mod tests {
     const LAYOUT: Layout = Layout {
         filter: "smtp",
         columns: &[
-            &[CountPanel {
-                title: "Verbs",
-                metric: "commands_total",
-                labels: &["verb"],
-                always: &["RCPT", "DATA"],
-                then: &["QUIT"],
-            }],
-            &[CountPanel {
-                title: "Ends",
-                metric: "ends_total",
-                labels: &["how", "why"],
-                always: &[],
-                then: &[],
-            }],
+            &[CountPanel::new("Verbs", "commands_total", &["verb"])
+                .always(&["RCPT", "DATA"])
+                .then(&["QUIT"])],
+            &[CountPanel::new("Ends", "ends_total", &["how", "why"])
+                .also(&[("octets", "bytes_total"), ("never", "never_total")])],
         ],
         latencies: &[
             LatencyRows {
@@ -229,7 +245,8 @@ mod tests {
         let row = |name: &str, value| (name.to_owned(), value);
         let verbs = [row("RCPT", 7.0), row("DATA", 0.0), row("QUIT", 1.0), row("NOOP", 5.0)];
         assert_eq!(overview.columns[0][0].rows, verbs);
-        assert_eq!(overview.columns[1][0].rows, [row("accepted", 4.0), row("rejected data", 1.0)]);
+        let ends = [row("accepted", 4.0), row("rejected data", 1.0), row("octets", 100.0)];
+        assert_eq!(overview.columns[1][0].rows, ends);
         assert_eq!(overview.connections, []);
         let octets: Vec<_> = overview.octets.iter().map(|s| (s.name.as_str(), s.count, s.share)).collect();
         assert_eq!(octets, [("parsed", 75.0, 0.75), ("starttls", 25.0, 0.25)]);

@@ -200,15 +200,18 @@ fn none() -> Row<'static> {
     Row::new([Cell::from("none so far").style(Style::new().fg(Color::DarkGray))])
 }
 
-/// Good is green, temporary is yellow, bad is red.
+/// Good is green, temporary is yellow, bad is red: by the first word that says which.
 fn tone(name: &str, value: f64) -> Style {
-    let style = Style::new();
-    match name.split(' ').next().unwrap_or_default() {
-        _ if value == 0.0 => style.fg(Color::DarkGray),
-        "accepted" | "2xx" => style.fg(Color::Green),
-        "rejected" | "refused" | "5xx" => style.fg(Color::Red),
-        "4xx" | "reset" | "aborted" | "unknown" => style.fg(Color::Yellow),
-        _ => style,
+    let color = |word| match word {
+        "accepted" | "2xx" | "success" | "succeeded" => Some(Color::Green),
+        "rejected" | "refused" | "5xx" | "failed" | "invalidCredentials" => Some(Color::Red),
+        "4xx" | "reset" | "aborted" | "unknown" | "unanswered" => Some(Color::Yellow),
+        _ => None,
+    };
+    match name.split(' ').find_map(color) {
+        _ if value == 0.0 => Style::new().fg(Color::DarkGray),
+        Some(color) => Style::new().fg(color),
+        None => Style::new(),
     }
 }
 
@@ -287,6 +290,20 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(!text.contains("first"), "the oldest line has to give way\n{text}");
+    }
+
+    #[test]
+    fn colours_say_what_is_good() {
+        for (name, color) in [
+            ("accepted", Some(Color::Green)),
+            ("rejected_5xx", None),
+            ("rejected data", Some(Color::Red)),
+            ("simple succeeded", Some(Color::Green)),
+            ("simple failed", Some(Color::Red)),
+        ] {
+            assert_eq!(tone(name, 1.0).fg, color, "{name}");
+            assert_eq!(tone(name, 0.0).fg, Some(Color::DarkGray), "{name}");
+        }
     }
 
     #[test]

@@ -26,66 +26,19 @@ pub const SMTP: Layout = Layout {
     filter: "smtp",
     columns: &[
         &[
-            CountPanel {
-                title: "Transactions",
-                metric: "transactions_total",
-                labels: &["outcome"],
-                always: &["accepted", "rejected"],
-                then: &[],
-            },
-            CountPanel {
-                title: "Rejected at",
-                metric: "rejected_transactions_total",
-                labels: &["stage", "class"],
-                always: &[],
-                then: &[],
-            },
-            CountPanel {
-                title: "Recipients",
-                metric: "recipients_total",
-                labels: &["outcome"],
-                always: &["accepted"],
-                then: &[],
-            },
+            CountPanel::new("Transactions", "transactions_total", &["outcome"])
+                .always(&["accepted", "rejected"]),
+            CountPanel::new("Rejected at", "rejected_transactions_total", &["stage", "class"]),
+            CountPanel::new("Recipients", "recipients_total", &["outcome"]).always(&["accepted"]),
         ],
         &[
-            CountPanel {
-                title: "Commands",
-                metric: "commands_total",
-                labels: &["verb"],
-                always: &["EHLO", "MAIL"],
-                then: REQUESTS,
-            },
-            CountPanel {
-                title: "STARTTLS",
-                metric: "starttls_total",
-                labels: &["outcome"],
-                always: &[],
-                then: &[],
-            },
+            CountPanel::new("Commands", "commands_total", &["verb"]).always(&["EHLO", "MAIL"]).then(REQUESTS),
+            CountPanel::new("STARTTLS", "starttls_total", &["outcome"]),
         ],
         &[
-            CountPanel {
-                title: "Replies",
-                metric: "replies_total",
-                labels: &["class"],
-                always: &["2xx", "3xx", "4xx", "5xx"],
-                then: &[],
-            },
-            CountPanel {
-                title: "Refusals",
-                metric: "refusals_total",
-                labels: &["reason"],
-                always: &[],
-                then: &[],
-            },
-            CountPanel {
-                title: "Anomalies",
-                metric: "anomalies_total",
-                labels: &["kind"],
-                always: &[],
-                then: &[],
-            },
+            CountPanel::new("Replies", "replies_total", &["class"]).always(&["2xx", "3xx", "4xx", "5xx"]),
+            CountPanel::new("Refusals", "refusals_total", &["reason"]),
+            CountPanel::new("Anomalies", "anomalies_total", &["kind"]),
         ],
     ],
     latencies: &[

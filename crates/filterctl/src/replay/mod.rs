@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use envoy_runner::{Bootstrap, Envoy, Listener, Upstream};
 use serde_json::json;
 
@@ -22,6 +22,7 @@ pub use self::player::{Arrival, Delivered, play};
 use self::recording::{Recording, TapSide};
 use self::report::{Played, Report};
 use crate::filters::Filter;
+use crate::per_filter::{About, PerFilter};
 use crate::stage::{self, Configuration, Stage};
 
 /// How long Envoy may take to notice that the last connection has ended.
@@ -31,17 +32,11 @@ const ENDING: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    filter: Replayable,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Replayable {
-    /// Plays SMTP conversations through the smtp-filter.
-    Smtp(Smtp),
+    what: PerFilter<Replay>,
 }
 
 #[derive(Clone, Debug, Args)]
-struct Smtp {
+struct Replay {
     /// A recording, or a folder of them: JSON lines of records, pcap, pcapng, or what Envoy's tap writes.
     file: PathBuf,
 
@@ -92,14 +87,17 @@ impl FromStr for Stream {
 /// When a recording cannot be read, Envoy cannot be run, octets did not arrive as they were sent, or the metrics
 /// depend on the cutting.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    match &arguments.filter {
-        Replayable::Smtp(smtp) => smtp.run(),
+    arguments.what.arguments.run(arguments.what.filter)
+}
+
+impl About for Replay {
+    fn about(filter: &Filter) -> String {
+        format!("Plays conversations with a {} through the {}", filter.server, filter.package)
     }
 }
 
-impl Smtp {
-    fn run(&self) -> Result<()> {
-        let filter = Filter::named("smtp").context("this filterctl knows no smtp filter")?;
+impl Replay {
+    fn run(&self, filter: &'static Filter) -> Result<()> {
         let side = if self.tapped_upstream { TapSide::Cluster } else { TapSide::Listener };
         let conversations = chosen(recording::read(&self.file, side)?, self.stream)?;
         let mut configuration = Configuration::read(filter, self.config.as_deref())?;

@@ -3,17 +3,18 @@
 mod address;
 mod configuration;
 mod extension;
+mod filter;
 mod labels;
 mod listing;
 mod said;
 mod servers;
-mod smtp;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use self::extension::Extension;
-use self::smtp::Smtp;
+use self::filter::FilterRun;
+use crate::per_filter::PerFilter;
 
 /// Runs Envoy with an extension, or with a filter of the suite before a server of your own.
 ///
@@ -23,16 +24,10 @@ use self::smtp::Smtp;
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    filter: Option<Filter>,
+    filter: Option<PerFilter<FilterRun>>,
 
     #[command(flatten)]
     extension: Extension,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Filter {
-    /// The smtp-filter before a mail server, with a live table of its metrics.
-    Smtp(Smtp),
 }
 
 /// Runs Envoy until the time is over or somebody asks to stop.
@@ -43,7 +38,7 @@ enum Filter {
 /// or the configuration is refused.
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.filter {
-        Some(Filter::Smtp(smtp)) => smtp.run(),
+        Some(PerFilter { filter, arguments }) => arguments.run(filter),
         None => arguments.extension.run(),
     }
 }

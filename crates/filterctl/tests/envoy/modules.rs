@@ -11,6 +11,8 @@ use filterctl::workspace::Workspace;
 pub(crate) enum Module {
     /// The smtp-filter as it is released.
     Smtp,
+    /// The ldap-filter as it is released.
+    Ldap,
     /// The smtp-filter that panics at every mail with the null sender.
     SmtpWithFaults,
     /// The filter that panics at a word.
@@ -22,7 +24,7 @@ pub(crate) enum Module {
 impl Module {
     /// The module, built.
     pub(crate) fn artifact(self) -> Result<&'static Artifact> {
-        static BUILT: [OnceLock<Result<Artifact, String>>; 4] = [const { OnceLock::new() }; 4];
+        static BUILT: [OnceLock<Result<Artifact, String>>; 5] = [const { OnceLock::new() }; 5];
         let built = BUILT[self as usize].get_or_init(|| self.build().map_err(|error| format!("{error:#}")));
         built.as_ref().map_err(|error| anyhow!("{error}"))
     }
@@ -33,6 +35,7 @@ impl Module {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (module, suffix) = match self {
             Self::Smtp => ("smtp", ""),
+            Self::Ldap => ("ldap", ""),
             Self::SmtpWithFaults => ("smtp", "-with-faults"),
             Self::PanicOnDemand => ("panic-on-demand", ""),
             Self::PanicOnDemandAborting => ("panic-on-demand", "-aborting"),

@@ -1,8 +1,6 @@
 //! Recorded conversations, replayed through a real Envoy in three cuttings: they arrive unchanged and count as
 //! independent decoders count.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +11,12 @@ use filterctl::replay::recording::{self, TapSide};
 use filterctl::replay::{Conversation, Cutting, play};
 use filterctl::stage::final_scrape;
 use serde_json::json;
+use session_test::{Recordings, Series, shared_captures};
 
 use crate::Test;
 use crate::bridge;
 use crate::counts::SOON;
-use crate::expected::{Capture, Counted, Status, compare};
+use crate::expected::{Counted, Expected, compare};
 use crate::ground::Ground;
 
 /// Where recordings are.
@@ -25,23 +24,17 @@ type Folder = fn() -> PathBuf;
 
 /// Each with the folder that it needs.
 pub(crate) const TESTS: &[(Test, Folder)] = &[
-    (("recordings: shared captures", shared_captures), shared_folder),
+    (("recordings: shared captures", shared_recordings), shared_captures),
     (("recordings: the project's own", own_recordings), own_folder),
 ];
-
-/// The captures that are shared with the developers; not part of the project.
-fn shared_folder() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures");
-    std::env::var_os("CAPTURES_DIR").map_or_else(beside, PathBuf::from)
-}
 
 /// The project's own recordings.
 fn own_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../smtp-filter/recordings")
 }
 
-fn shared_captures(ground: &Ground) -> Result<()> {
-    replay(ground, &shared_folder())
+fn shared_recordings(ground: &Ground) -> Result<()> {
+    replay(ground, &shared_captures())
 }
 
 fn own_recordings(ground: &Ground) -> Result<()> {
@@ -49,25 +42,21 @@ fn own_recordings(ground: &Ground) -> Result<()> {
 }
 
 fn replay(ground: &Ground, folder: &Path) -> Result<()> {
-    let expected = folder.join("expected.json");
-    let expected = fs::read(&expected).with_context(|| expected.display().to_string())?;
-    let all: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&expected)?;
+    let recordings = Recordings::<Expected>::open(folder, "smtp")
+        .with_context(|| format!("no recordings in {}", folder.display()))?;
     let server = TcpListener::bind("127.0.0.1:0")?;
     let envoy = envoy(ground, &server)?;
     let mut before = final_scrape(&envoy, SOON)?;
     let mut played = 0;
-    for (name, capture) in all.into_iter().filter(|(name, _)| name.starts_with("smtp/")) {
-        let capture: Capture = serde_json::from_value(capture).with_context(|| name.clone())?;
-        let file = folder.join(format!("{name}.jsonl"));
-        let mut conversations = recording::read(&file, TapSide::Listener)?.conversations;
+    for (name, capture) in recordings.captures() {
+        let mut conversations = recording::read(&recordings.path(name), TapSide::Listener)?.conversations;
         let (Some(conversation), true) = (conversations.pop(), conversations.is_empty()) else {
             bail!("{name} is not one conversation");
         };
-        let after = play_all(&envoy, &server, &conversation).with_context(|| name.clone())?;
+        let after = play_all(&envoy, &server, &conversation).with_context(|| name.to_owned())?;
         for cutting in Cutting::ALL {
             let counted = counted(&before, &after, cutting)?;
-            if let Some(expected) = capture.expected.as_ref().filter(|_| capture.status != Status::Robustness)
-            {
+            if let Some(expected) = capture.expected() {
                 compare(expected, &counted, &format!("{name}, {}", cutting.name()));
             }
         }
@@ -114,21 +103,18 @@ fn play_all(envoy: &Envoy, server: &TcpListener, conversation: &Conversation) ->
 /// What was counted between two scrapes.
 fn counted(before: &Scrape, after: &Scrape, cutting: Cutting) -> Result<Counted> {
     let (before, after) = (series(before, cutting)?, series(after, cutting)?);
-    let difference =
-        |(name, value): (&String, &i64)| (name.clone(), value - before.get(name).copied().unwrap_or(0));
-    let series: BTreeMap<String, i64> =
-        after.iter().map(difference).filter(|(_, value)| *value != 0).collect();
-    let total = |name: &str| series.get(name).copied().unwrap_or(0);
-    ensure!(total("connections_opened_total") == 1, "{series:#?}");
-    ensure!(total("internal_errors_total") == 0, "{series:#?}");
+    let difference = |(name, value): (&String, &i64)| (name.clone(), value - before.value(name));
+    let series: Series = after.iter().map(difference).filter(|(_, value)| *value != 0).collect();
+    ensure!(series.value("connections_opened_total") == 1, "{series:#?}");
+    ensure!(series.value("internal_errors_total") == 0, "{series:#?}");
     let opaque = !series.contains_key("connections_total{visibility=parsed,transport=plain}");
     Ok(Counted { series, pairs: None, opaque })
 }
 
-/// The counters of one cutting, as `replies_total{verb=MAIL,class=2xx}`: labels in the order of the catalogue.
-fn series(scrape: &Scrape, cutting: Cutting) -> Result<BTreeMap<String, i64>> {
+/// The counters of one cutting.
+fn series(scrape: &Scrape, cutting: Cutting) -> Result<Series> {
     let catalogue = Filter::named("smtp").context("the smtp filter")?.catalogue;
-    let mut series = BTreeMap::new();
+    let mut series = Vec::new();
     for spec in catalogue.metrics() {
         let name = format!("smtp_{}", spec.name);
         for metric in
@@ -139,8 +125,8 @@ fn series(scrape: &Scrape, cutting: Cutting) -> Result<BTreeMap<String, i64>> {
             let labels: Vec<String> = spec.dimensions.iter().map(|dimension| label(dimension.name)).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
             // Statistics are whole numbers far below 2^53, up to which a float is exact.
-            series.insert(format!("{}{labels}", spec.name), number as i64);
+            series.push((format!("{}{labels}", spec.name), number as i64));
         }
     }
-    Ok(series)
+    Ok(series.into_iter().collect())
 }

@@ -9,6 +9,7 @@ mod client;
 mod connection_gate;
 #[path = "../envoy/counts.rs"]
 mod counts;
+mod finger_filter;
 #[path = "../envoy/ground.rs"]
 mod ground;
 mod hello_http;
@@ -32,10 +33,11 @@ use crate::ground::Ground;
 /// A test: a name, and what it does on the release of Envoy that it is given.
 type Test = (&'static str, fn(&Ground) -> Result<()>);
 
-const TESTS: [&[Test]; 6] = [
+const TESTS: [&[Test]; 7] = [
     hello_http::TESTS,
     http_authorisation::TESTS,
     connection_gate::TESTS,
+    finger_filter::TESTS,
     access_log_metrics::TESTS,
     background_refresh::TESTS,
     panic_on_demand::TESTS,

@@ -17,10 +17,12 @@ use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
 
 use flow::for_each_reachable;
 
-/// A protocol core: a module of a filter that is all pure functions.
+/// A protocol core: a module of a filter, or of what filters share, that is all pure functions.
 struct Core {
-    /// The filter's package.
+    /// The package.
     package: &'static str,
+    /// The module's file in it.
+    module: &'static str,
     /// What the core depends on, beside `common-metrics`.
     dependencies: &'static [&'static str],
     /// The statements that reach all of it, by name; `octets` is what a peer sent, and `black_box` keeps a
@@ -30,6 +32,7 @@ struct Core {
 
 const SMTP: Core = Core {
     package: "smtp-filter",
+    module: "src/protocol/mod.rs",
     dependencies: &["memchr", "nom"],
     calls: &[
         ("command", "black_box(command::command_line(octets));"),
@@ -45,7 +48,6 @@ const SMTP: Core = Core {
              black_box(scanner.scan(octets));
              black_box(scanner.oddities().iter().count());",
         ),
-        ("first", "black_box(first::Opening::of(octets));"),
         (
             "reply",
             "let line = black_box(reply::reply_line(octets));
@@ -70,6 +72,18 @@ const SMTP: Core = Core {
     ],
 };
 
+/// How a client's stream opens, for every protocol.
+const OPENING: Core = Core {
+    package: "session-driver",
+    module: "src/opening/mod.rs",
+    dependencies: &[],
+    calls: &[
+        ("opening", "black_box(Opening::of(octets));"),
+        ("signature", "black_box(signature_len(octets));"),
+        ("proxy_header", "black_box(proxy_header::ProxyHeader::at_start_of(octets));"),
+    ],
+};
+
 /// What must be found where it is: a bounds check.
 const CONTROL: (&str, &str) = ("control", "black_box(octets[3]);");
 
@@ -77,6 +91,12 @@ const CONTROL: (&str, &str) = ("control", "black_box(octets[3]);");
 fn the_smtp_core_cannot_panic() {
     let found = ways_to_panic(&SMTP, SMTP.calls, "core");
     assert!(found.is_empty(), "{}: {found:#?}", SMTP.package);
+}
+
+#[test]
+fn recognising_how_a_stream_opens_cannot_panic() {
+    let found = ways_to_panic(&OPENING, OPENING.calls, "core");
+    assert!(found.is_empty(), "{}: {found:#?}", OPENING.package);
 }
 
 #[test]
@@ -143,7 +163,7 @@ common-metrics = {{ path = {metrics:?} }}
 }
 
 fn source(core: &Core, calls: &[(&str, &str)], root: &Path) -> String {
-    let protocol = root.join("crates").join(core.package).join("src/protocol/mod.rs");
+    let protocol = root.join("crates").join(core.package).join(core.module);
     let mut source =
         format!("#[path = {protocol:?}]\npub mod protocol;\nuse std::hint::black_box;\nuse protocol::*;\n");
     for (name, call) in calls {

@@ -1,12 +1,11 @@
-//! Reads lines from a connection and writes replies to it, in clear text or through TLS.
+//! Reads lines from a connection and writes replies to it.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::Arc;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ServerConfig;
 
-use super::{Tally, lock};
+use crate::demo::server::Wire;
 
 /// The longest piece that is handed out at once. Command lines are at most 512 octets (RFC 5321, section
 /// 4.5.3.1.4), and parameters make them somewhat longer.
@@ -25,25 +24,17 @@ pub(super) enum Piece {
 ///
 /// Replies wait until there is nothing more to read, so that those to pipelined commands leave together
 /// (RFC 2920, section 3.2).
-pub(super) struct Lines<'a> {
-    stream: Stream<'a>,
+pub(super) struct Lines<'w, 'a> {
+    wire: &'w mut Wire<'a>,
     /// Read and not handed out yet.
     input: Vec<u8>,
     /// Not written yet.
     output: Vec<u8>,
 }
 
-enum Stream<'a> {
-    Clear(Counted<'a>),
-    Tls(Box<StreamOwned<ServerConnection, Counted<'a>>>),
-    /// TLS failed: nothing can be said any more.
-    Broken,
-}
-
-impl<'a> Lines<'a> {
-    /// `tally` gets the octets on the wire.
-    pub(super) fn new(stream: TcpStream, tally: &'a Mutex<Tally>) -> Self {
-        Self { stream: Stream::Clear(Counted { stream, tally }), input: Vec::new(), output: Vec::new() }
+impl<'w, 'a> Lines<'w, 'a> {
+    pub(super) fn new(wire: &'w mut Wire<'a>) -> Self {
+        Self { wire, input: Vec::new(), output: Vec::new() }
     }
 
     /// The next piece, or `None` when the client has left.
@@ -54,7 +45,7 @@ impl<'a> Lines<'a> {
             }
             self.flush()?;
             let mut chunk = [0; PIECE];
-            let count = self.stream.get()?.read(&mut chunk)?;
+            let count = self.wire.read(&mut chunk)?;
             if count == 0 {
                 return Ok(None);
             }
@@ -70,9 +61,7 @@ impl<'a> Lines<'a> {
     /// Writes what is queued.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if !self.output.is_empty() {
-            let stream = self.stream.get()?;
-            stream.write_all(&self.output)?;
-            stream.flush()?;
+            self.wire.write(&self.output)?;
             self.output.clear();
         }
         Ok(())
@@ -83,72 +72,7 @@ impl<'a> Lines<'a> {
     pub(super) fn start_tls(&mut self, config: &Arc<ServerConfig>) -> io::Result<()> {
         self.flush()?;
         self.input.clear();
-        let Stream::Clear(stream) = std::mem::replace(&mut self.stream, Stream::Broken) else {
-            return Err(io::Error::other("TLS inside TLS"));
-        };
-        let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-        let mut stream = StreamOwned::new(connection, stream);
-        stream.conn.complete_io(&mut stream.sock)?;
-        self.stream = Stream::Tls(Box::new(stream));
-        Ok(())
-    }
-
-    /// Says what is still to be said and closes the connection.
-    pub(super) fn close(&mut self) {
-        // The client may have gone already: then there is nobody to tell.
-        let _ = self.flush();
-        let socket = match &mut self.stream {
-            Stream::Clear(stream) => &stream.stream,
-            Stream::Tls(tls) => {
-                tls.conn.send_close_notify();
-                let _ = tls.flush();
-                &tls.sock.stream
-            }
-            Stream::Broken => return,
-        };
-        let _ = socket.shutdown(Shutdown::Both);
-    }
-}
-
-impl<'a> Stream<'a> {
-    fn get(&mut self) -> io::Result<&mut dyn ReadWrite> {
-        match self {
-            Self::Clear(stream) => Ok(stream),
-            Self::Tls(stream) => Ok(stream.as_mut()),
-            Self::Broken => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-}
-
-trait ReadWrite: Read + Write {}
-impl<T: Read + Write> ReadWrite for T {}
-
-/// A socket that counts its octets.
-struct Counted<'a> {
-    stream: TcpStream,
-    tally: &'a Mutex<Tally>,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.read(buffer)?;
-        lock(self.tally).octets_received += count as u64;
-        Ok(count)
-    }
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        // Counted first: who has received an octet must never read a count that lacks it.
-        lock(self.tally).octets_sent += octets.len() as u64;
-        let written = self.stream.write(octets);
-        let unsent = octets.len() - written.as_ref().copied().unwrap_or(0);
-        lock(self.tally).octets_sent -= unsent as u64;
-        written
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        self.wire.start_tls(config)
     }
 }
 

@@ -3,23 +3,22 @@
 //! It speaks RFC 5321 with SIZE, PIPELINING, 8BITMIME, ENHANCEDSTATUSCODES and STARTTLS, on loopback only, one
 //! thread per connection. It keeps no mail. What it refuses is written in [`Rules`].
 
-mod certificate;
 mod lines;
 mod rules;
 mod session;
 mod tally;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use certificate::Certificate;
-pub use rules::Rules;
-pub use tally::Tally;
+use self::lines::Lines;
+pub use self::rules::Rules;
+pub use self::tally::Tally;
+pub use super::server::Certificate;
+use super::server::{Server, Service, Wire, lock};
 
 /// How long a client may be silent before the server hangs up: RFC 5321, section 4.5.3.2.7, asks for five
 /// minutes.
@@ -27,21 +26,14 @@ const SILENCE: Duration = Duration::from_secs(300);
 
 /// A running server. Dropping it closes all its connections.
 #[derive(Debug)]
-pub struct SmtpServer {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
-}
+pub struct SmtpServer(Server<Mail>);
 
 /// What all connections share.
 #[derive(Debug)]
-struct Shared {
+struct Mail {
     rules: Rules,
     tls: Arc<rustls::ServerConfig>,
     tally: Mutex<Tally>,
-    /// The open connections by number, so that stopping can close them.
-    open: Mutex<BTreeMap<u64, TcpStream>>,
-    stopping: AtomicBool,
 }
 
 impl SmtpServer {
@@ -51,85 +43,41 @@ impl SmtpServer {
     ///
     /// When there is no port to be had, or the certificate does not fit its key.
     pub fn start(rules: Rules, certificate: &Certificate) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            rules,
-            tls: certificate.server_config().map_err(io::Error::other)?,
-            tally: Mutex::default(),
-            open: Mutex::default(),
-            stopping: AtomicBool::new(false),
-        });
-        let acceptor = {
-            let shared = Arc::clone(&shared);
-            thread::Builder::new().name("smtp server".to_owned()).spawn(move || accept(&listener, &shared))?
-        };
-        Ok(Self { address, shared, acceptor: Some(acceptor) })
+        let tls = certificate.server_config().map_err(io::Error::other)?;
+        Ok(Self(Server::start("smtp server", Mail { rules, tls, tally: Mutex::default() })?))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     /// What it counted so far.
     pub fn tally(&self) -> Tally {
-        lock(&self.shared.tally).clone()
+        let traffic = self.0.traffic();
+        Tally {
+            connections: traffic.connections.load(Ordering::Relaxed),
+            octets_received: traffic.received.load(Ordering::Relaxed),
+            octets_sent: traffic.sent.load(Ordering::Relaxed),
+            ..lock(&self.0.service().tally).clone()
+        }
     }
 
     /// How many connections are open.
     pub fn open_connections(&self) -> usize {
-        lock(&self.shared.open).len()
+        self.0.open_connections()
     }
 }
 
-impl Drop for SmtpServer {
-    fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the acceptor, which then sees that it is to stop.
-        drop(TcpStream::connect(self.address));
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
-        }
-        for stream in lock(&self.shared.open).values() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+impl Service for Mail {
+    fn converse(&self, wire: &mut Wire<'_>) -> io::Result<()> {
+        wire.wait_for(SILENCE)?;
+        let mut lines = Lines::new(wire);
+        let result = session::converse(&mut lines, self);
+        // The client may have gone already: then there is nobody to tell.
+        let _ = lines.flush();
+        result
     }
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for (number, stream) in (0_u64..).zip(listener.incoming()) {
-        if shared.stopping.load(Ordering::SeqCst) {
-            return;
-        }
-        let Ok(stream) = stream else { continue };
-        let Ok(second) = stream.try_clone() else { continue };
-        lock(&shared.open).insert(number, second);
-        lock(&shared.tally).connections += 1;
-        let of_connection = Arc::clone(shared);
-        let spawned = thread::Builder::new().name(format!("smtp connection {number}")).spawn(move || {
-            serve(stream, &of_connection);
-            lock(&of_connection.open).remove(&number);
-        });
-        if spawned.is_err() {
-            lock(&shared.open).remove(&number);
-        }
-    }
-}
-
-/// Talks to one client until it leaves. A connection that breaks is an ordinary ending.
-fn serve(stream: TcpStream, shared: &Shared) {
-    let prepared = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(SILENCE)));
-    if prepared.is_ok() {
-        let mut lines = lines::Lines::new(stream, &shared.tally);
-        let _ = session::converse(&mut lines, shared);
-        lines.close();
-    }
-}
-
-/// A panic in another connection leaves counts that are still right.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

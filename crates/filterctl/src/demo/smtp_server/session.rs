@@ -5,7 +5,8 @@ use std::io;
 use std::sync::MutexGuard;
 
 use super::lines::{Lines, Piece};
-use super::{Shared, Tally, lock};
+use super::{Mail, Tally};
+use crate::demo::server::lock;
 
 /// What the server calls itself.
 const NAME: &str = "mail.example";
@@ -47,7 +48,7 @@ struct Transaction {
 
 /// Where a conversation stands.
 struct Session<'a> {
-    shared: &'a Shared,
+    shared: &'a Mail,
     tls: bool,
     /// Whether the client has said who it is.
     greeted: bool,
@@ -65,7 +66,7 @@ enum Next {
 }
 
 /// Talks until the client leaves.
-pub(super) fn converse(lines: &mut Lines<'_>, shared: &Shared) -> io::Result<()> {
+pub(super) fn converse(lines: &mut Lines<'_, '_>, shared: &Mail) -> io::Result<()> {
     let mut session = Session { shared, tls: false, greeted: false, transaction: None };
     lines.reply(format_args!("220 {NAME} ESMTP, the demo's server\r\n"));
     let result = session.run(lines);
@@ -74,7 +75,7 @@ pub(super) fn converse(lines: &mut Lines<'_>, shared: &Shared) -> io::Result<()>
 }
 
 impl Session<'_> {
-    fn run(&mut self, lines: &mut Lines<'_>) -> io::Result<()> {
+    fn run(&mut self, lines: &mut Lines<'_, '_>) -> io::Result<()> {
         while let Some(line) = next_line(lines)? {
             match self.command(line.as_deref(), lines) {
                 Next::Command => {}
@@ -93,7 +94,7 @@ impl Session<'_> {
     }
 
     /// Answers a command; `None` is a line that was too long.
-    fn command(&mut self, line: Option<&[u8]>, lines: &mut Lines<'_>) -> Next {
+    fn command(&mut self, line: Option<&[u8]>, lines: &mut Lines<'_, '_>) -> Next {
         let Some(line) = line else {
             self.count_command("other");
             return self.reply(lines, Reply::new(500, "5.5.2", "line too long"));
@@ -124,7 +125,7 @@ impl Session<'_> {
         }
     }
 
-    fn hello(&mut self, verb: &'static str, name: &str, lines: &mut Lines<'_>) -> Next {
+    fn hello(&mut self, verb: &'static str, name: &str, lines: &mut Lines<'_, '_>) -> Next {
         self.count_command(verb);
         if name.is_empty() {
             return self.reply(lines, Reply::new(501, "5.5.4", "who are you?"));
@@ -144,7 +145,7 @@ impl Session<'_> {
         Next::Command
     }
 
-    fn mail(&mut self, argument: &str, lines: &mut Lines<'_>) -> Next {
+    fn mail(&mut self, argument: &str, lines: &mut Lines<'_, '_>) -> Next {
         self.count_command("MAIL");
         if self.transaction.is_some() {
             return self.reply(lines, Reply::new(503, "5.5.1", "one mail at a time"));
@@ -167,7 +168,7 @@ impl Session<'_> {
         self.reply(lines, Reply::new(250, "2.1.0", "sender is fine"))
     }
 
-    fn rcpt(&mut self, argument: &str, lines: &mut Lines<'_>) -> Next {
+    fn rcpt(&mut self, argument: &str, lines: &mut Lines<'_, '_>) -> Next {
         self.count_command("RCPT");
         let Some(transaction) = &mut self.transaction else {
             return self.reply(lines, Reply::new(503, "5.5.1", "MAIL comes first"));
@@ -192,7 +193,7 @@ impl Session<'_> {
         self.reply(lines, refusal.unwrap_or(Reply::new(250, "2.1.5", "recipient is fine")))
     }
 
-    fn data(&mut self, lines: &mut Lines<'_>) -> Next {
+    fn data(&mut self, lines: &mut Lines<'_, '_>) -> Next {
         self.count_command("DATA");
         match &self.transaction {
             None => self.reply(lines, Reply::new(503, "5.5.1", "MAIL comes first")),
@@ -207,7 +208,7 @@ impl Session<'_> {
     }
 
     /// Reads a message up to CRLF.CRLF and undoes dot-stuffing: RFC 5321, section 4.5.2.
-    fn message(&mut self, lines: &mut Lines<'_>) -> io::Result<()> {
+    fn message(&mut self, lines: &mut Lines<'_, '_>) -> io::Result<()> {
         let mut octets: u64 = 0;
         let mut at_line_start = true;
         loop {
@@ -241,7 +242,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn starttls(&mut self, argument: &str, lines: &mut Lines<'_>) -> Next {
+    fn starttls(&mut self, argument: &str, lines: &mut Lines<'_, '_>) -> Next {
         self.count_command("STARTTLS");
         if self.tls {
             return self.reply(lines, Reply::new(503, "5.5.1", "TLS is on already"));
@@ -270,12 +271,12 @@ impl Session<'_> {
         }
     }
 
-    fn known(&self, lines: &mut Lines<'_>, verb: &'static str, reply: Reply) -> Next {
+    fn known(&self, lines: &mut Lines<'_, '_>, verb: &'static str, reply: Reply) -> Next {
         self.count_command(verb);
         self.reply(lines, reply)
     }
 
-    fn reply(&self, lines: &mut Lines<'_>, reply: Reply) -> Next {
+    fn reply(&self, lines: &mut Lines<'_, '_>, reply: Reply) -> Next {
         self.tally().leg(self.tls).reply(reply.code());
         lines.reply(reply);
         Next::Command
@@ -295,7 +296,7 @@ fn too_large() -> Reply {
 }
 
 /// The next command line; its inside is `None` when it was too long.
-fn next_line(lines: &mut Lines<'_>) -> io::Result<Option<Option<Vec<u8>>>> {
+fn next_line(lines: &mut Lines<'_, '_>) -> io::Result<Option<Option<Vec<u8>>>> {
     let mut too_long = false;
     while let Some(piece) = lines.next()? {
         match piece {

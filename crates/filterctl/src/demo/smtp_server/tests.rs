@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::thread;
 
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 

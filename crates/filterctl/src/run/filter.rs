@@ -1,4 +1,4 @@
-//! `filterctl run smtp`: the smtp-filter before one's own server.
+//! `filterctl run smtp` and its like: a filter of the suite before one's own server.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -9,20 +9,18 @@ use clap::Args;
 use envoy_runner::{Bootstrap, Listener, Upstream};
 
 use super::address::{listen_address, reachable};
-use crate::display::{Output, Overview, SMTP, Snapshot, Stop, Watch};
+use crate::display::{Output, Overview, Snapshot, Stop, Watch};
 use crate::filters::Filter;
+use crate::per_filter::About;
 use crate::stage::{Configuration, ConfigurationFile, Stage};
 
-/// The only listener.
-const LISTENER: &str = "mail";
-
 #[derive(Clone, Debug, Args)]
-pub(super) struct Smtp {
+pub(super) struct FilterRun {
     /// Where clients connect: an address and a port, or a port of 127.0.0.1; 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: SocketAddr,
 
-    /// The server that mails are forwarded to.
+    /// The server behind Envoy.
     #[arg(long, value_name = "HOST:PORT")]
     upstream: String,
 
@@ -39,14 +37,19 @@ pub(super) struct Smtp {
     run_for: Option<Duration>,
 }
 
-impl Smtp {
+impl About for FilterRun {
+    fn about(filter: &Filter) -> String {
+        format!("The {} before a {}, with a live table of its metrics", filter.package, filter.server)
+    }
+}
+
+impl FilterRun {
     /// Runs Envoy until the time is over or somebody asks to stop.
     ///
     /// # Errors
     ///
     /// When the server does not answer, a port is taken, there is no Envoy, or the configuration is refused.
-    pub(super) fn run(&self) -> Result<()> {
-        let filter = Filter::named("smtp").context("this filterctl knows no smtp filter")?;
+    pub(super) fn run(&self, filter: &'static Filter) -> Result<()> {
         let configuration = Configuration::read(filter, self.config.as_deref())?;
         let server = reachable(&self.upstream)?;
         // Found out now rather than after the module has been built.
@@ -55,21 +58,23 @@ impl Smtp {
         let stage = Stage::set(filter, self.envoy.as_deref())?;
 
         let upstream = Upstream::new(server.ip().to_string(), server.port());
-        let listener =
-            Listener::new(LISTENER, upstream).address(self.listen).filter(stage.filter(&configuration));
+        let listener = Listener::new(filter.listener, upstream)
+            .address(self.listen)
+            .filter(stage.filter(&configuration));
         let envoy = stage.start(Bootstrap::new().listener(listener))?;
 
         let output = Output::choose(false);
         let watch = Watch {
             envoy: &envoy,
-            layout: &SMTP,
+            layout: filter.layout,
             headline: vec![
                 format!(
-                    "filterctl run smtp · Envoy {} with {}",
+                    "filterctl run {} · Envoy {} with {}",
+                    filter.name,
                     stage.binary.version,
                     stage.module.display()
                 ),
-                format!("clients ─▶ Envoy {} ─▶ {}", envoy.address(LISTENER)?, self.upstream),
+                format!("clients ─▶ Envoy {} ─▶ {}", envoy.address(filter.listener)?, self.upstream),
                 format!(
                     "http://{}/stats/prometheus · {}",
                     envoy.admin_address(),
@@ -80,8 +85,8 @@ impl Smtp {
             stop,
         };
         let mut file = ConfigurationFile::watch(self.config.as_deref());
-        watch.show(output, &mut None, &mut || Ok(file.apply(&stage, &envoy, LISTENER)))?;
-        println!("{}", Snapshot(&Overview::new(&SMTP, &envoy.scrape()?)));
+        watch.show(output, &mut None, &mut || Ok(file.apply(&stage, &envoy, filter.listener)))?;
+        println!("{}", Snapshot(&Overview::new(filter.layout, &envoy.scrape()?)));
         envoy.stop()?;
         stage.clear();
         Ok(())

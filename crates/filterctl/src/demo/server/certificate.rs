@@ -25,7 +25,7 @@ impl Certificate {
         self.made.cert.pem()
     }
 
-    pub(super) fn server_config(&self) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
+    pub(in crate::demo) fn server_config(&self) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -1,0 +1,30 @@
+//! Real directory servers and clients on either side of a real Envoy with the ldap-filter: what the filter counts is
+//! what they counted themselves, and every octet arrives as it was sent.
+
+mod agreement;
+mod clients;
+mod conversations;
+#[path = "../envoy/counts.rs"]
+mod counts;
+mod layers;
+#[path = "../envoy/modules.rs"]
+#[allow(dead_code, reason = "these tests load one of the modules that others load")]
+mod modules;
+#[path = "../peers_and_envoys.rs"]
+mod peers_and_envoys;
+mod relay;
+mod samba;
+
+use std::process::ExitCode;
+
+use peers_and_envoys::Test;
+use real_peers::Peer;
+
+fn main() -> ExitCode {
+    peers_and_envoys::run(&Peer::DIRECTORY, || {
+        [clients::tests(), conversations::tests(), layers::tests(), samba::tests()]
+            .into_iter()
+            .flatten()
+            .collect()
+    })
+}
