@@ -46,13 +46,16 @@ fn replay(filter: &str, file: &Path, arguments: &[&str]) -> Output {
     command.args(["replay", filter]).arg(file).args(arguments).output().unwrap()
 }
 
-/// Writes a recording, plays it, and returns the report, after asserting that every octet arrived.
-fn report<'a>(filter: &str, file: &Path, talk: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Value {
+/// Writes a recording.
+fn write<'a>(file: &Path, talk: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
     let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
     let line = |(dir, octets): (&str, &[u8])| json!({"dir": dir, "hex": hex(octets)}).to_string();
     let lines: Vec<String> = talk.into_iter().map(line).collect();
     std::fs::write(file, lines.join("\n")).unwrap();
+}
 
+/// Plays a recording and returns the report, after asserting that every octet arrived.
+fn report(filter: &str, file: &Path) -> Value {
     let output = replay(filter, file, &["--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -79,7 +82,8 @@ fn each(number: f64) -> Value {
 fn a_conversation_arrives_unchanged_and_counts_the_same_however_it_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mail.jsonl");
-    let report = report("smtp", &file, CONVERSATION.map(|(dir, text)| (dir, text.as_bytes())));
+    write(&file, CONVERSATION.map(|(dir, text)| (dir, text.as_bytes())));
+    let report = report("smtp", &file);
     for (name, labels, number) in [
         ("smtp_transactions_total", json!({"outcome": "accepted"}), 1.0),
         ("smtp_commands_total", json!({"verb": "RCPT"}), 2.0),
@@ -102,7 +106,9 @@ fn a_conversation_arrives_unchanged_and_counts_the_same_however_it_is_cut() {
 #[test]
 fn a_login_counts_the_same_however_it_is_cut() {
     let folder = tempfile::tempdir().unwrap();
-    let report = report("ldap", &folder.path().join("login.jsonl"), LOGIN);
+    let file = folder.path().join("login.jsonl");
+    write(&file, LOGIN);
+    let report = report("ldap", &file);
     for (name, labels, number) in [
         ("ldap_requests_total", json!({"operation": "bind"}), 1.0),
         ("ldap_requests_total", json!({"operation": "search"}), 1.0),
@@ -116,6 +122,18 @@ fn a_login_counts_the_same_however_it_is_cut() {
     ] {
         assert_eq!(counted(&report, name, &labels), each(number), "{name} {labels}: {report:#}");
     }
+}
+
+#[test]
+fn a_signed_session_with_active_directory_counts_the_same_however_it_is_cut() {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ldap-filter/recordings/ldap");
+    let report = report("ldap", &recordings.join("samba-ldap-utils-gssapi-signed.jsonl"));
+    let searches = counted(&report, "ldap_requests_total", &json!({"operation": "search"}));
+    assert!(searches["as_recorded"].as_f64().is_some_and(|searches| searches >= 1.0), "{report:#}");
+    assert_eq!(searches, each(searches["as_recorded"].as_f64().unwrap()));
+    let signed = counted(&report, "ldap_sasl_buffers_total", &json!({"protection": "signed"}));
+    assert!(signed["as_recorded"].as_f64().is_some_and(|signed| signed >= 2.0), "{report:#}");
+    assert_eq!(signed, each(signed["as_recorded"].as_f64().unwrap()));
 }
 
 #[test]

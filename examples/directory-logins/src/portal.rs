@@ -70,6 +70,16 @@ impl Portal {
         let over = if self.login_is_starttls() { " over TLS" } else { "" };
         let who = format!("login {} of {}{over}", self.turns, attempt.user);
         let login = self.log_in(attempt).await;
+        self.note(&who, login);
+        for errand in errands {
+            if let Err(error) = self.run(errand).await {
+                log::warn!("{errand:?}: {error:#}");
+            }
+        }
+    }
+
+    /// Counts and logs how a login ended.
+    fn note(&self, who: &str, login: Result<Outcome>) {
         let mut tally = self.tally.lock();
         tally.logins_tried += 1;
         match login {
@@ -84,12 +94,6 @@ impl Portal {
             Err(error) => {
                 tally.logins_failed += 1;
                 log::warn!("{who}: failed: {error:#}");
-            }
-        }
-        drop(tally);
-        for errand in errands {
-            if let Err(error) = self.run(errand).await {
-                log::warn!("{errand:?}: {error:#}");
             }
         }
     }

@@ -49,12 +49,16 @@ fn result_name(code: u32) -> Result<&'static str> {
         6 => "compareTrue",
         12 => "unavailableCriticalExtension",
         14 => "saslBindInProgress",
+        19 => "constraintViolation",
         32 => "noSuchObject",
         49 => "invalidCredentials",
+        50 => "insufficientAccessRights",
         53 => "unwillingToPerform",
         66 => "notAllowedOnNonLeaf",
         68 => "entryAlreadyExists",
+        76 => "virtualListViewError",
         118 => "canceled",
+        119 => "noSuchOperation",
         _ => return Err(anyhow::anyhow!("a result code that these tests do not foresee: {code}")),
     })
 }

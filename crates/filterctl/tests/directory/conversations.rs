@@ -138,7 +138,7 @@ fn unknown(envoy: &EnvoyBinary) -> Result<()> {
     directory.agree_but_for(
         1,
         // Of what it refuses at once, slapd's log has the result alone.
-        |tally| drop(tally.scopes.insert("one".to_owned(), 1)),
+        |tally| *tally.scopes.entry("one".to_owned()).or_default() += 1,
         "ldap_extended_requests_total{extended=other} 1
          ldap_controls_total{control=other,direction=to_server} 1
          ldap_operation_results_total{operation=search,result=unavailableCriticalExtension} 1",

@@ -14,6 +14,7 @@ mod modules;
 mod peers_and_envoys;
 mod relay;
 mod samba;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ use real_peers::Peer;
 
 fn main() -> ExitCode {
     peers_and_envoys::run(&Peer::DIRECTORY, || {
-        [clients::tests(), conversations::tests(), layers::tests(), samba::tests()]
+        [clients::tests(), conversations::tests(), layers::tests(), samba::tests(), tools::tests()]
             .into_iter()
             .flatten()
             .collect()

@@ -12,11 +12,11 @@ use crate::counts::count;
 use crate::relay::{Relay, unchanged};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let controller = vec![Peer::SambaAd, Peer::LdbTools, Peer::Kdc];
+    let controller = [Peer::SambaAd, Peer::LdbTools, Peer::Kdc];
     let mut tests = Vec::new();
     let mut with =
         |peer: Peer, what: String, run: fn(&EnvoyBinary, &SambaAd, Session) -> Result<()>, session| {
-            let peers = controller.iter().copied().chain([peer]).collect();
+            let peers = controller.into_iter().chain([peer]).collect();
             let run = move |envoy: &EnvoyBinary| run(envoy, &SambaAd::start()?, session);
             tests.push(Test { name: format!("samba and {what}"), peers, run: Box::new(run) });
         };

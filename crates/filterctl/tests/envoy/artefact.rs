@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use envoy_runner::{Listener, RunnerError, StartOptions, Upstream, WasmFilter};
 use filterctl::build::Panic;
 use filterctl::build::inspect::inspect;
@@ -11,11 +11,9 @@ use filterctl::filters::Filter;
 use serde_json::json;
 
 use crate::Test;
-use crate::bridge::{self, Bridge};
+use crate::bridge::{self, Bridge, LISTENER};
 use crate::counts;
 use crate::ground::Ground;
-use crate::mail::{HELLO, MAIL, QUIT};
-use crate::modules::Module;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -23,14 +21,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("artefact: works with the listed capabilities and no others", capabilities),
 ];
 
-/// The most that a released module may have, in octets.
-const LARGEST: u64 = 300_000;
-
 fn small_and_modest(ground: &Ground) -> Result<()> {
-    let artifact = Module::Smtp.artifact()?;
+    let artifact = ground.subject.module.artifact()?;
     ensure!(artifact.panic == Panic::Unwind);
     if artifact.optimised {
-        ensure!(artifact.size <= LARGEST, "{} octets", artifact.size);
+        ensure!(artifact.size <= ground.subject.largest, "{} octets", artifact.size);
     }
     let contents = inspect(&fs::read(&artifact.path)?)?;
     let forbidden: Vec<String> = contents.forbidden_imports().map(ToString::to_string).collect();
@@ -38,13 +33,12 @@ fn small_and_modest(ground: &Ground) -> Result<()> {
     ensure!(contents.has_exceptions, "it cannot catch a panic");
 
     // It says so itself: once per VM, of which there are several.
-    let bridge = Bridge::start(ground, |upstream| {
-        Ok(vec![Listener::new("mail", upstream.clone()).filter(ground.smtp(&json!({}))?)])
-    })?;
+    let bridge = Bridge::with(ground, &json!({}))?;
     let version = env!("CARGO_PKG_VERSION").replace('.', "-");
     let scrape = bridge.envoy.scrape()?;
     let all = counts::count(&scrape, "envoy_sdk_vm_starts_total");
-    let series = format!("envoy_sdk_vm_starts_total{{extension=smtp,panic=unwind,version={version}}}");
+    let name = ground.subject.name;
+    let series = format!("envoy_sdk_vm_starts_total{{extension={name},panic=unwind,version={version}}}");
     ensure!(all >= 1.0 && counts::count(&scrape, &series) == all);
     bridge.envoy.stop()?;
     Ok(())
@@ -57,40 +51,42 @@ const FOR_A_LATE_CLOSE: [&str; 3] =
 const ALWAYS: [&str; 2] = ["malloc", "_initialize"];
 
 fn capabilities(ground: &Ground) -> Result<()> {
-    let Some(filter) = Filter::named("smtp") else { bail!("there is no smtp filter") };
+    let subject = ground.subject;
+    let filter = Filter::named(subject.name).context("no such filter")?;
+    let limits: serde_json::Value = serde_json::from_str(subject.limits)?;
     let configuration = json!({
         "level": "detailed",
         "events": {"enabled": true, "identities": "hmac"},
         "on_protocol_error": "close",
-        "limits": {"max_pending_commands": 16},
+        "limits": limits,
     });
     let restricted = |names: &[&'static str]| -> Result<WasmFilter> {
-        Ok(ground.smtp(&configuration)?.allowed_capabilities(names.iter().copied()))
+        Ok(ground.filter(&configuration)?.allowed_capabilities(names.iter().copied()))
     };
     let options =
         StartOptions { component_log_level: Some("wasm:trace".to_owned()), ..StartOptions::default() };
     let bridge = Bridge::start_with(ground, &options, |upstream| {
-        Ok(vec![Listener::new("mail", upstream.clone()).filter(restricted(filter.capabilities)?)])
+        Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(restricted(filter.capabilities)?)])
     })?;
-    let mut wire = bridge.open("mail")?;
-    wire.talk(HELLO)?;
-    wire.talk(MAIL)?;
-    wire.talk(QUIT)?;
+    let mut wire = bridge.opened(&(subject.opening)()?)?;
+    wire.play(&(subject.exchange)()?)?;
+    wire.play(&(subject.farewell)()?)?;
     wire.close(End::Client)?;
-    let mut flooded = bridge.open("mail")?;
-    flooded.talk(HELLO)?;
-    flooded.send(End::Client, &b"NOOP\r\n".repeat(17))?;
-    flooded.read_to_end(End::Client)?;
-    bridge.counts(
-        "smtp_transactions_total{outcome=accepted} 1
-         smtp_connections_total{visibility=parsed} 1
-         smtp_connections_total{visibility=lost_sync} 1
-         smtp_connections_closed_total{ending=local} 1
-         smtp_events_total 1
-         smtp_internal_errors_total 0
+    let mut upset = bridge.opened(&(subject.opening)()?)?;
+    upset.send(End::Client, &(subject.upsetting)())?;
+    upset.read_to_end(End::Client)?;
+    bridge.counts(&format!(
+        "{} 1
+         *_connections_total{{visibility=parsed}} 1
+         *_connections_total{{visibility=lost_sync}} 1
+         *_connections_closed_total{{ending=local}} 1
+         *_events_total {}
+         *_internal_errors_total 0
          envoy_sdk_errors_total 0
          envoy_sdk_stats_refused_total 0",
-    )?;
+        subject.exchanged,
+        2 * subject.opening_events + 1
+    ))?;
     // What is allowed is what is needed, no less and no more.
     let log = bridge.envoy.log()?;
     ensure!(!log.contains("restricted"), "something was restricted");
@@ -108,7 +104,7 @@ fn capabilities(ground: &Ground) -> Result<()> {
     // Without one that the filter cannot do without, Envoy refuses the listener instead of running it half.
     let most: Vec<_> =
         filter.capabilities.iter().copied().filter(|name| *name != "proxy_define_metric").collect();
-    let listener = Listener::new("mail", Upstream::new("127.0.0.1", 9)).filter(restricted(&most)?);
+    let listener = Listener::new(LISTENER, Upstream::new("127.0.0.1", 9)).filter(restricted(&most)?);
     let refused = match bridge::start(ground, &StartOptions::default(), vec![listener]) {
         Ok(_) => bail!("Envoy took a restriction that the filter cannot work with"),
         Err(error) => error.downcast::<RunnerError>()?,

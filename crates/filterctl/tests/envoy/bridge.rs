@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result};
-use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream, WasmFilter};
+use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream};
 use filterctl::filters::Filter;
 use filterctl::stage::final_scrape;
 use serde_json::Value;
@@ -11,8 +11,12 @@ use socket2::SockRef;
 
 use crate::counts::{self, SOON};
 use crate::ground::Ground;
-use crate::modules::Module;
+use crate::script::Script;
+use crate::subject::Subject;
 use crate::wire::{Wire, prepare};
+
+/// The listener of tests that need just one.
+pub(crate) const LISTENER: &str = "front";
 
 /// A running Envoy between clients and a server that are the test itself.
 pub(crate) struct Bridge {
@@ -20,6 +24,7 @@ pub(crate) struct Bridge {
     pub(crate) envoy: Envoy,
     /// Where Envoy connects to as to the server.
     pub(crate) server: TcpListener,
+    subject: &'static Subject,
 }
 
 impl Bridge {
@@ -31,7 +36,13 @@ impl Bridge {
         Self::start_with(ground, &StartOptions::default(), listeners)
     }
 
-    /// The same with options of Envoy's.
+    /// Starts Envoy with one listener, [`LISTENER`], that has the filter with this configuration.
+    pub(crate) fn with(ground: &Ground, configuration: &Value) -> Result<Self> {
+        let filter = ground.filter(configuration)?;
+        Self::start(ground, |upstream| Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(filter)]))
+    }
+
+    /// Like [`start`](Self::start), with options of Envoy's.
     pub(crate) fn start_with(
         ground: &Ground,
         options: &StartOptions,
@@ -42,7 +53,7 @@ impl Bridge {
         SockRef::from(&server).set_read_timeout(Some(SOON))?;
         let upstream = Upstream::new("127.0.0.1", server.local_addr()?.port());
         let envoy = start(ground, options, listeners(&upstream)?)?;
-        Ok(Self { envoy, server })
+        Ok(Self { envoy, server, subject: ground.subject })
     }
 
     /// A new connection through this listener.
@@ -63,9 +74,21 @@ impl Bridge {
         Ok(server)
     }
 
-    /// Waits until these series have these values: see [`counts::Expected`].
+    /// A new connection through [`LISTENER`] on which this has been said.
+    pub(crate) fn opened(&self, script: &Script) -> Result<Wire> {
+        let mut wire = self.open(LISTENER)?;
+        wire.play(script)?;
+        Ok(wire)
+    }
+
+    /// Waits until these series have these values: see [`counts::Expected`]. `*_` begins the filter's own.
     pub(crate) fn counts(&self, expected: &str) -> Result<Scrape> {
-        counts::wait(&self.envoy, expected)
+        counts::wait(&self.envoy, &self.subject.series(expected))
+    }
+
+    /// The value of a series, written likewise.
+    pub(crate) fn count(&self, scrape: &Scrape, series: &str) -> f64 {
+        counts::count(scrape, &self.subject.series(series))
     }
 
     /// The statistics when all connections are over, histograms included.
@@ -74,17 +97,9 @@ impl Bridge {
     }
 }
 
-impl Ground {
-    /// The filter `smtp` with this configuration.
-    pub(crate) fn smtp(&self, configuration: &Value) -> Result<WasmFilter> {
-        let module = Module::Smtp.artifact()?;
-        Ok(WasmFilter::new("smtp", &module.path).configuration(configuration.to_string()))
-    }
-}
-
-/// Starts Envoy with the tag rules of the suite.
+/// Starts Envoy with the tag rules of the filter.
 pub(crate) fn start(ground: &Ground, options: &StartOptions, listeners: Vec<Listener>) -> Result<Envoy> {
-    let filter = Filter::named("smtp").context("the smtp filter")?;
+    let filter = Filter::named(ground.subject.name).context("no such filter")?;
     let bootstrap = listeners.into_iter().fold(Bootstrap::new(), Bootstrap::listener);
     let bootstrap = bootstrap.stats_tags(filter.stats_tags());
     Ok(Envoy::start(&ground.binary, &bootstrap, &ground.folder, options)?)

@@ -1,32 +1,23 @@
-//! Events, access logs, and what is never in them.
+//! Events: that workers agree, and that there are not too many.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use envoy_runner::{AccessLog, Listener, StartOptions};
+use envoy_runner::{Listener, StartOptions};
 use serde_json::{Value, json};
 
 use crate::Test;
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, LISTENER};
 use crate::ground::Ground;
-use crate::mail::{HELLO, MAIL, QUIT};
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
-    ("events: identities as configured, secrets never", identities_and_secrets),
     ("events: all workers hash alike", workers_hash_alike),
     ("events: too many are dropped and counted", too_many),
 ];
 
-/// Said in places where it may be repeated nowhere, under any configuration.
-const SECRETS: [&str; 6] =
-    ["hunter2-plain", "hunter2-login", "hunter2-body", "hunter2-subject", "hunter2-unknown", "hunter2-reply"];
-/// Local parts: repeated with `full` only.
-const LOCAL_PARTS: [&str; 3] = ["Alice-Marked", "bob-marked", "carol-marked"];
-
 /// The events of one listener, out of Envoy's log.
-fn events(log: &str, stat_prefix: &str) -> Result<Vec<Value>> {
+pub(crate) fn events(log: &str, stat_prefix: &str) -> Result<Vec<Value>> {
     let lines = log.lines().filter_map(|line| line.split_once("wasm log ")?.1.split_once(": "));
     let objects = lines.filter(|(_, text)| text.starts_with('{'));
     let events: Vec<Value> = objects
@@ -35,165 +26,28 @@ fn events(log: &str, stat_prefix: &str) -> Result<Vec<Value>> {
     Ok(events.into_iter().filter(|event| event["stat_prefix"] == stat_prefix).collect())
 }
 
-/// Secrets wherever a client or a server may put one.
-fn conversation() -> String {
-    let base64 = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
-    format!(
-        "{HELLO}
-         C: AUTH PLAIN {}
-         S: 535 5.7.8 no, {}
-         C: AUTH LOGIN
-         S: 334 VXNlcm5hbWU6
-         C: {}
-         S: 334 UGFzc3dvcmQ6
-         C: {}
-         S: 235 2.7.0 welcome
-         C: XSECRET {}
-         S: 500 5.5.1 what?
-         C: MAIL FROM:<{}@Client.example>
-         S: 250 2.1.0 sender is fine
-         C: RCPT TO:<{}@mx.example>
-         S: 250 2.1.5 recipient is fine
-         C: RCPT TO:<{}@nowhere.example>
-         S: 550 5.1.1 no such user
-         C: DATA
-         S: 354 go on
-         C: Subject: {}
-         C:
-         C: {}
-         C: .
-         S: 250 2.0.0 taken
-         {QUIT}",
-        base64(&format!("\0alice\0{}", SECRETS[0])),
-        SECRETS[5],
-        base64("alice"),
-        base64(SECRETS[1]),
-        SECRETS[4],
-        LOCAL_PARTS[0],
-        LOCAL_PARTS[1],
-        LOCAL_PARTS[2],
-        SECRETS[3],
-        SECRETS[2],
-    )
-}
-
-fn identities_and_secrets(ground: &Ground) -> Result<()> {
-    const IDENTITIES: [&str; 4] = ["off", "domain", "hmac", "full"];
-    // What the filter would say for its own debugging is searched as well.
-    let options =
-        StartOptions { component_log_level: Some("wasm:debug".to_owned()), ..StartOptions::default() };
-    let bridge = Bridge::start_with(ground, &options, |upstream| {
-        let listener = |identities: &str| -> Result<Listener> {
-            let key = json!({"id": "k1", "secret": "correct horse battery staple"});
-            let configuration = json!({
-                "stat_prefix": identities,
-                "level": "detailed",
-                "events": {"enabled": true, "identities": identities, "hmac_key": key},
-            });
-            let format = format!("{identities} %FILTER_STATE(wasm.smtp:PLAIN)%");
-            let log = AccessLog::File { path: "access.log".into(), format };
-            Ok(Listener::new(identities, upstream.clone())
-                .filter(ground.smtp(&configuration)?)
-                .access_log(log))
-        };
-        IDENTITIES.into_iter().map(listener).collect()
-    })?;
-    for identities in IDENTITIES {
-        let mut wire = bridge.open(identities)?;
-        wire.talk(&conversation())?;
-        wire.close(End::Server)?;
-    }
-    bridge.counts("smtp_events_total 4\nsmtp_connections_closed_total{ending=quit} 4")?;
-    let scrape_text = bridge.envoy.prometheus_text()? + &bridge.envoy.stats_text()?;
-    let run = bridge.envoy.run_dir().to_owned();
-    // In order, so that the access log is written out.
-    bridge.envoy.stop()?;
-    let log = fs::read_to_string(run.join("envoy.log"))?;
-    let access = fs::read_to_string(run.join("access.log"))?;
-
-    for identities in IDENTITIES {
-        let summary = "transactions=1;accepted=1;rejected=0;last=accepted;visibility=parsed";
-        let line = format!("{identities} {summary}");
-        ensure!(access.lines().any(|one| one == line), "{line:?} is not in the access log: {access}");
-        let [event] = &events(&log, identities)?[..] else { anyhow::bail!("one event for {identities}") };
-        common_fields(event)?;
-        let said = |name: &str| event.get(name).cloned().unwrap_or_default();
-        let (sender, recipients) = (said("sender"), said("recipients"));
-        match identities {
-            "off" => ensure!(sender.is_null() && recipients.is_null(), "{event}"),
-            "domain" => {
-                ensure!(sender == "client.example" && recipients[0] == "mx.example", "{event}");
-            }
-            "full" => {
-                let expected = "alice-marked@client.example";
-                ensure!(sender == expected && recipients[0] == "bob-marked@mx.example", "{event}");
-            }
-            _ => {
-                ensure!(event["identity_key"] == "k1", "{event}");
-                let digests = [sender.as_str(), recipients[0].as_str()].map(Option::unwrap_or_default);
-                let is_digest =
-                    |text: &&str| text.len() == 64 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
-                ensure!(digests.iter().all(is_digest) && digests[0] != digests[1], "{event}");
-            }
-        }
-    }
-
-    let others = |text: &str| {
-        let lines = text.lines().filter(|line| !line.contains(r#""stat_prefix":"full""#));
-        lines.collect::<Vec<_>>().join("\n").to_ascii_lowercase()
-    };
-    for (place, text) in [("log", &log), ("access log", &access), ("statistics", &scrape_text)] {
-        for secret in SECRETS {
-            let hidden = data_encoding::BASE64.encode(secret.as_bytes());
-            ensure!(!text.contains(secret) && !text.contains(&hidden), "{secret} is in the {place}");
-        }
-        for local in LOCAL_PARTS {
-            ensure!(!others(text).contains(&local.to_ascii_lowercase()), "{local} is in the {place}");
-        }
-    }
-    Ok(())
-}
-
-/// What every event about an accepted mail has.
-fn common_fields(event: &Value) -> Result<()> {
-    let expected = json!({
-        "event": "transaction", "schema": 1, "filter": "smtp", "transaction": 1, "outcome": "accepted",
-        "method": "data", "null_sender": false, "recipients_accepted": 1, "recipients_rejected_4xx": 0,
-        "recipients_rejected_5xx": 1,
-    });
-    for (name, value) in expected.as_object().into_iter().flatten() {
-        ensure!(&event[name] == value, "{name} in {event}");
-    }
-    let time = event["time"].as_str().unwrap_or_default();
-    ensure!(time.ends_with('Z') && humantime::parse_rfc3339(time).is_ok(), "time in {event}");
-    ensure!(event["connection"].is_u64(), "connection in {event}");
-    for name in ["message_bytes", "end_of_data_microseconds", "duration_microseconds", "waiting_microseconds"]
-    {
-        ensure!(event[name].is_u64(), "{name} in {event}");
-    }
-    Ok(())
-}
-
 /// Without a key, one is made that all workers share.
 fn workers_hash_alike(ground: &Ground) -> Result<()> {
-    const MAILS: usize = 12;
+    const EXCHANGES: usize = 12;
+    let subject = ground.subject;
+    let begun = (subject.opening)()?.then((subject.exchange)()?);
     let configuration = json!({"stat_prefix": "random", "events": {"enabled": true, "identities": "hmac"}});
-    let filter = ground.smtp(&configuration)?;
+    let filter = ground.filter(&configuration)?;
     let options = StartOptions { concurrency: 3, ..StartOptions::default() };
     let bridge = Bridge::start_with(ground, &options, |upstream| {
-        Ok(vec![Listener::new("mail", upstream.clone()).filter(filter)])
+        Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(filter)])
     })?;
     // Which worker takes a connection is the kernel's choice; of so many, one hardly gets all.
-    let mut wires = (0..MAILS).map(|_| bridge.open("mail")).collect::<Result<Vec<_>>>()?;
+    let mut wires = (0..EXCHANGES).map(|_| bridge.open(LISTENER)).collect::<Result<Vec<_>>>()?;
     for wire in &mut wires {
-        wire.talk(HELLO)?;
-        wire.talk(MAIL)?;
+        wire.play(&begun)?;
     }
-    bridge.counts(&format!("smtp_events_total {MAILS}"))?;
-    let events = events(&bridge.envoy.log()?, "random")?;
-    ensure!(events.len() == MAILS, "{} events", events.len());
-    let senders: BTreeSet<String> = events.iter().map(|event| event["sender"].to_string()).collect();
-    ensure!(senders.len() == 1 && senders.iter().all(|sender| sender.len() == 66), "{senders:?}");
+    bridge.counts(&format!("*_events_total {}", EXCHANGES * (subject.opening_events + 1)))?;
+    let mut events = events(&bridge.envoy.log()?, "random")?;
+    events.retain(|event| event[subject.identity].is_string());
+    ensure!(events.len() >= EXCHANGES, "{} events", events.len());
+    let names: BTreeSet<String> = events.iter().map(|event| event[subject.identity].to_string()).collect();
+    ensure!(names.len() == 1 && names.iter().all(|name| name.len() == 66), "{names:?}");
     ensure!(events.iter().all(|event| event["identity_key"] == "random"));
     bridge.envoy.stop()?;
     Ok(())
@@ -203,33 +57,36 @@ fn too_many(ground: &Ground) -> Result<()> {
     // Two may come at once; the others come within a second, unless the machine is very slow.
     let limited = json!({"stat_prefix": "limited", "events": {"enabled": true, "per_second": 1}});
     let none = json!({"stat_prefix": "none", "events": {"enabled": true, "sample": 0}});
-    let (limited, none) = (ground.smtp(&limited)?, ground.smtp(&none)?);
+    let (limited, none) = (ground.filter(&limited)?, ground.filter(&none)?);
     let bridge = Bridge::start(ground, |upstream| {
         Ok(vec![
             Listener::new("limited", upstream.clone()).filter(limited),
             Listener::new("none", upstream.clone()).filter(none),
         ])
     })?;
-    let mails: usize = 50;
+    let exchanges: usize = 50;
+    let subject = ground.subject;
     for listener in ["limited", "none"] {
         let mut wire = bridge.open(listener)?;
-        wire.talk(HELLO)?;
-        for _ in 0..mails {
-            wire.talk(MAIL)?;
+        wire.play(&(subject.opening)()?)?;
+        for _ in 0..exchanges {
+            wire.play(&(subject.exchange)()?)?;
         }
         wire.close(End::Client)?;
     }
     let scrape = bridge.counts(&format!(
-        "smtp_connections_closed_total 2
-         smtp_transactions_total{{outcome=accepted,stat_prefix=limited}} {mails}
-         smtp_transactions_total{{outcome=accepted,stat_prefix=none}} {mails}
-         smtp_events_total{{stat_prefix=none}} 0
-         smtp_events_dropped_total{{stat_prefix=none}} 0"
+        "*_connections_closed_total 2
+         {} {}
+         *_events_total{{stat_prefix=none}} 0
+         *_events_dropped_total{{stat_prefix=none}} 0",
+        subject.exchanged,
+        2 * exchanges
     ))?;
-    let count = |name: &str| scrape.counter(name, &[("stat_prefix", "limited")]);
-    let (written, dropped) = (count("smtp_events_total"), count("smtp_events_dropped_total"));
+    let count = |name: &str| bridge.count(&scrape, &format!("{name}{{stat_prefix=limited}}"));
+    let (written, dropped) = (count("*_events_total"), count("*_events_dropped_total"));
+    let all = subject.opening_events + exchanges;
     ensure!(
-        written >= 2.0 && dropped >= 1.0 && written + dropped == mails as f64,
+        written >= 2.0 && dropped >= 1.0 && written + dropped == all as f64,
         "{written} written, {dropped} dropped"
     );
     ensure!(events(&bridge.envoy.log()?, "limited")?.len() as f64 == written);

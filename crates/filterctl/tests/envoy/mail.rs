@@ -1,4 +1,36 @@
-//! What client and server say in most of the tests.
+//! What client and server say in most of the tests of SMTP.
+
+use crate::everything;
+use crate::modules::Module;
+use crate::script::Script;
+use crate::subject::Subject;
+
+/// The smtp-filter.
+pub(crate) static SMTP: Subject = Subject {
+    name: "smtp",
+    module: Module::Smtp,
+    with_faults: Module::SmtpWithFaults,
+    largest: 300_000,
+    opening: || Script::lines(HELLO),
+    login: || Script::lines(AUTH),
+    logged_in: "*_auth_total{outcome=succeeded}",
+    exchange: || Script::lines(MAIL),
+    exchanged: "*_transactions_total{outcome=accepted}",
+    exchanged_detailed: "*_reply_codes_total{code=354}",
+    poison: || Script::lines(REPORT),
+    farewell: || Script::lines(QUIT),
+    farewell_ending: "quit",
+    silent: Some("*_greetings_missing_total"),
+    limits: r#"{"max_pending_commands": 16}"#,
+    upsetting: || b"NOOP\r\n".repeat(17),
+    mistaken_limit: (
+        r#"{"limits": {"max_command_line": 1}}"#,
+        "limits.max_command_line: 1 is not a whole number from 512 to 65536",
+    ),
+    opening_events: 0,
+    identity: "sender",
+    everything: everything::of_mail,
+};
 
 /// Greeting and EHLO.
 pub(crate) const HELLO: &str = "
@@ -6,6 +38,11 @@ pub(crate) const HELLO: &str = "
     C: EHLO client.example
     S: 250-mx.example
     S: 250 PIPELINING";
+
+/// A client logs in.
+pub(crate) const AUTH: &str = "
+    C: AUTH PLAIN AGFsaWNlAHNlY3JldA==
+    S: 235 2.7.0 welcome";
 
 /// A mail that is accepted.
 pub(crate) const MAIL: &str = "

@@ -4,23 +4,50 @@
 //! and sees at once whether the octets pass unchanged. Where an Envoy cannot be had, its tests show as ignored by
 //! name; with `CI=true` they fail.
 
+mod abandoned;
 mod artefact;
+mod bad_input;
+/// BER and LDAP messages as peers send them, written without the filter's own code: as its own tests do.
+#[allow(dead_code)]
+#[path = "../../../ldap-filter/tests/support/ber.rs"]
+mod ber;
+mod big_claims;
 mod bridge;
 mod counts;
+mod directory;
+mod directory_events;
 mod endings;
 mod events;
-/// What a recording is expected to count, as the filter's own tests read it.
+mod everything;
+/// What a recording of LDAP is expected to count, as the filter's own tests read it.
+#[allow(dead_code)]
+#[path = "../../../ldap-filter/tests/support/expected.rs"]
+mod expected_of_directories;
+/// What a recording of SMTP is expected to count, likewise.
 #[path = "../../../smtp-filter/tests/support/expected.rs"]
-mod expected;
+mod expected_of_mail;
 mod ground;
 mod internal_errors;
+mod left_mails;
 mod mail;
+mod mail_events;
+mod mail_starttls;
+#[allow(dead_code)]
+#[path = "../../../ldap-filter/tests/support/messages.rs"]
+mod messages;
 mod metrics;
 mod modules;
+mod operations;
 mod panics;
 mod reconfiguration;
 mod recordings;
 mod refusals;
+mod sasl;
+mod script;
+mod security_layers;
+mod segments;
+mod start_tls;
+mod subject;
 mod tls;
 mod transport;
 mod wire;
@@ -32,23 +59,46 @@ use envoy_runner::{EnvoyBinary, EnvoyVersion, NEWEST_ENVOY, OLDEST_ENVOY, Runner
 use filterctl::workspace::Workspace;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::directory::LDAP;
 use crate::ground::Ground;
+use crate::mail::SMTP;
+use crate::subject::Subject;
 
-/// A test: a name, and what it does on the release of Envoy that it is given.
+/// A test: a name, and what it does on the release of Envoy, and with the filter, that it is given.
 type Test = (&'static str, fn(&Ground) -> Result<()>);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let everywhere = [
+    let of_every_filter = [
         artefact::TESTS,
         endings::TESTS,
         events::TESTS,
         internal_errors::TESTS,
         metrics::TESTS,
-        panics::TESTS,
         reconfiguration::TESTS,
         refusals::TESTS,
         transport::TESTS,
+    ];
+    let of_one: [(&'static Subject, &[&[Test]], _); 2] = [
+        (
+            &SMTP,
+            &[left_mails::TESTS, mail_events::TESTS, mail_starttls::TESTS, panics::TESTS],
+            recordings::OF_MAIL,
+        ),
+        (
+            &LDAP,
+            &[
+                abandoned::TESTS,
+                bad_input::TESTS,
+                big_claims::TESTS,
+                directory_events::TESTS,
+                operations::TESTS,
+                security_layers::TESTS,
+                segments::TESTS,
+                start_tls::TESTS,
+            ],
+            recordings::OF_DIRECTORIES,
+        ),
     ];
     let workspace = match Workspace::find() {
         Ok(workspace) => workspace,
@@ -65,15 +115,17 @@ fn main() -> ExitCode {
         } else {
             EnvoyBinary::install(version, &workspace.envoy_installs(), &mut |step| eprintln!("{step}"))
         };
-        for test in everywhere.into_iter().flatten() {
-            trials.push(trial(version, &envoy, *test));
-        }
-        // What a recording counts is the session's work, which no release of Envoy changes.
-        if version == NEWEST_ENVOY {
-            for (test, folder) in recordings::TESTS {
-                let missing = !folder().join("expected.json").is_file();
-                let trial = trial(version, &envoy, *test);
-                trials.push(if missing { trial.with_ignored_flag(true) } else { trial });
+        for (subject, own, recordings) in of_one {
+            for test in of_every_filter.iter().chain(own).copied().flatten() {
+                trials.push(trial(version, subject, &envoy, *test));
+            }
+            // What a recording counts is the session's work, which no release of Envoy changes.
+            if version == NEWEST_ENVOY {
+                for (test, folder) in recordings {
+                    let missing = !folder().join("expected.json").is_file();
+                    let trial = trial(version, subject, &envoy, *test);
+                    trials.push(if missing { trial.with_ignored_flag(true) } else { trial });
+                }
             }
         }
     }
@@ -81,11 +133,16 @@ fn main() -> ExitCode {
 }
 
 /// A test on one release of Envoy; without it, ignored, or failed where nothing may be missing.
-fn trial(version: EnvoyVersion, envoy: &Result<EnvoyBinary, RunnerError>, (name, test): Test) -> Trial {
-    let name = format!("envoy {version}: {name}");
+fn trial(
+    version: EnvoyVersion,
+    subject: &'static Subject,
+    envoy: &Result<EnvoyBinary, RunnerError>,
+    (name, test): Test,
+) -> Trial {
+    let name = format!("envoy {version}: {}: {name}", subject.name);
     match envoy {
         Ok(binary) => {
-            let ground = Ground::new(binary.clone(), &name);
+            let ground = Ground::new(binary.clone(), subject, &name);
             Trial::test(name, move || ground.stand(test).map_err(|error| Failed::from(format!("{error:#}"))))
         }
         Err(missing) => {

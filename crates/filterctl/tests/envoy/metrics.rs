@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use common_metrics::{Catalogue, Export, HISTOGRAM_BUCKETS, Kind, Level, MetricSpec};
+use common_metrics::{Export, HISTOGRAM_BUCKETS, Kind, Level, MetricSpec};
 use envoy_runner::{Listener, Metric, Scrape, TrafficDirection, Value};
 use filterctl::filters::Filter;
 use serde_json::{Value as Json, json};
@@ -11,7 +11,6 @@ use serde_json::{Value as Json, json};
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::ground::Ground;
-use crate::mail::{HELLO, MAIL, QUIT, REPORT};
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -22,30 +21,26 @@ pub(crate) const TESTS: &[Test] = &[
 /// Labels of every series of a filter.
 const COMMON: [&str; 2] = ["stat_prefix", "reporter"];
 
-fn catalogue() -> Result<&'static Catalogue> {
-    Ok(Filter::named("smtp").context("the smtp filter")?.catalogue)
-}
-
 fn what_the_catalogue_declares(ground: &Ground) -> Result<()> {
-    let catalogue = catalogue()?;
+    let filter = Filter::named(ground.subject.name).context("no such filter")?;
     let listeners = [("summary", Level::Summary), ("detailed", Level::Detailed)];
     let bridge = Bridge::start(ground, |upstream| {
         let listener = |name: &str| -> Result<Listener> {
             let configuration = json!({"stat_prefix": name, "reporter": "gateway", "level": name});
-            Ok(Listener::new(name, upstream.clone()).filter(ground.smtp(&configuration)?))
+            Ok(Listener::new(name, upstream.clone()).filter(ground.filter(&configuration)?))
         };
         listeners.iter().map(|(name, _)| listener(name)).collect()
     })?;
     let before = bridge.envoy.scrape()?;
     for (prefix, level) in listeners {
-        from_the_start(&before, catalogue, prefix, level)?;
+        from_the_start(&before, filter, prefix, level)?;
     }
     for (prefix, _) in listeners {
-        everything_there_is(&bridge, prefix)?;
+        (ground.subject.everything)(&bridge, prefix)?;
     }
     let scrape = bridge.final_scrape()?;
     for (prefix, level) in listeners {
-        as_declared(&scrape, catalogue, prefix, level)?;
+        as_declared(&scrape, filter, prefix, level)?;
     }
     of_the_sdk(&scrape)?;
     let strays: Vec<&str> =
@@ -60,15 +55,17 @@ fn exported(metric: &MetricSpec, level: Level) -> bool {
 }
 
 /// Before any traffic, what is exported from the start is there with all its label values, as 0, and nothing else.
-fn from_the_start(scrape: &Scrape, catalogue: &Catalogue, prefix: &str, level: Level) -> Result<()> {
+fn from_the_start(scrape: &Scrape, filter: &Filter, prefix: &str, level: Level) -> Result<()> {
     let mut expected = BTreeMap::new();
-    for metric in
-        catalogue.metrics().filter(|metric| exported(metric, level) && metric.export == Export::FromStart)
+    for metric in filter
+        .catalogue
+        .metrics()
+        .filter(|metric| exported(metric, level) && metric.export == Export::FromStart)
     {
-        expected.insert(format!("smtp_{}", metric.name), metric.series());
+        expected.insert(format!("{}_{}", filter.name, metric.name), metric.series());
     }
     let mut found = BTreeMap::new();
-    for metric in series(scrape, prefix) {
+    for metric in series(scrape, filter, prefix) {
         ensure!(metric.value.number() == 0.0, "{metric:?} is not 0 before any traffic");
         *found.entry(metric.name.clone()).or_insert(0) += 1;
     }
@@ -77,13 +74,14 @@ fn from_the_start(scrape: &Scrape, catalogue: &Catalogue, prefix: &str, level: L
 }
 
 /// After a conversation that has something for every metric, each is there with its labels, kind and buckets.
-fn as_declared(scrape: &Scrape, catalogue: &Catalogue, prefix: &str, level: Level) -> Result<()> {
-    let declared: BTreeMap<String, &MetricSpec> = catalogue
+fn as_declared(scrape: &Scrape, filter: &Filter, prefix: &str, level: Level) -> Result<()> {
+    let declared: BTreeMap<String, &MetricSpec> = filter
+        .catalogue
         .metrics()
         .filter(|metric| exported(metric, level))
-        .map(|metric| (format!("smtp_{}", metric.name), metric))
+        .map(|metric| (format!("{}_{}", filter.name, metric.name), metric))
         .collect();
-    let found: BTreeSet<&String> = series(scrape, prefix).map(|metric| &metric.name).collect();
+    let found: BTreeSet<&String> = series(scrape, filter, prefix).map(|metric| &metric.name).collect();
     let expected: BTreeSet<&String> = declared.keys().collect();
     ensure!(
         found == expected,
@@ -91,7 +89,7 @@ fn as_declared(scrape: &Scrape, catalogue: &Catalogue, prefix: &str, level: Leve
         &found - &expected,
         &expected - &found
     );
-    for metric in series(scrape, prefix) {
+    for metric in series(scrape, filter, prefix) {
         let spec = declared[&metric.name];
         labels_as_declared(metric, spec, &COMMON)?;
         ensure!(metric.label("reporter") == Some("gateway"), "{metric:?}");
@@ -109,9 +107,14 @@ fn as_declared(scrape: &Scrape, catalogue: &Catalogue, prefix: &str, level: Leve
     Ok(())
 }
 
-fn series<'a>(scrape: &'a Scrape, prefix: &'a str) -> impl Iterator<Item = &'a Metric> {
-    let of_filter = scrape.iter().filter(|metric| metric.name.starts_with("smtp_"));
+fn series<'a>(scrape: &'a Scrape, filter: &'a Filter, prefix: &'a str) -> impl Iterator<Item = &'a Metric> {
+    let of_filter = scrape.iter().filter(|metric| belongs(metric, filter.name));
     of_filter.filter(move |metric| metric.label("stat_prefix") == Some(prefix))
+}
+
+/// Whether it is a metric of this filter.
+fn belongs(metric: &Metric, filter: &str) -> bool {
+    metric.name.strip_prefix(filter).is_some_and(|name| name.starts_with('_'))
 }
 
 /// Exactly the labels that are declared, each with a value that is declared.
@@ -149,56 +152,6 @@ fn of_the_sdk(scrape: &Scrape) -> Result<()> {
     Ok(())
 }
 
-/// Conversations that have something for every metric of the catalogue.
-fn everything_there_is(bridge: &Bridge, listener: &str) -> Result<()> {
-    let mut wire = bridge.open(listener)?;
-    // The greeting comes first here, so that nothing is ahead of its turn.
-    wire.say(End::Client, b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 25\r\n")?;
-    wire.talk(HELLO)?;
-    wire.talk(
-        "C: STARTTLS
-         S: 454 4.7.0 not now
-         C: AUTH PLAIN
-         S: 334
-         C: AGFsaWNlAHNlY3JldA==
-         S: 235 2.7.0 welcome
-         C: MAIL FROM:<alice@client.example> SIZE=100 BODY=8BITMIME
-         S: 250 2.1.0 sender is fine
-         C: RCPT TO:<nobody@mx.example>
-         S: 550 5.1.1 no such user
-         C: RSET
-         S: 250 2.0.0 forgotten",
-    )?;
-    wire.talk(MAIL)?;
-    wire.talk(REPORT)?;
-    wire.talk(
-        "S: 250 2.0.0 unasked
-         C: NOOP",
-    )?;
-    wire.close(End::Client)?;
-
-    let mut local = bridge.open(listener)?;
-    local.talk(
-        "S: 220 mx.example LMTP
-         C: LHLO client.example
-         S: 250 mx.example
-         C: MAIL FROM:<alice@client.example>
-         S: 250 2.1.0 sender is fine
-         C: RCPT TO:<bob@mx.example>
-         S: 250 2.1.5 recipient is fine
-         C: RCPT TO:<carol@mx.example>
-         S: 250 2.1.5 recipient is fine
-         C: DATA
-         S: 354 go on
-         C: Subject: lunch
-         C: .
-         S: 250 2.0.0 bob has it
-         S: 452 4.2.2 carol's mailbox is full",
-    )?;
-    local.talk(QUIT)?;
-    local.close(End::Server)
-}
-
 fn the_listener_tells_the_reporter(ground: &Ground) -> Result<()> {
     const CASES: [(&str, Option<&str>, TrafficDirection, &str); 4] = [
         ("in", None, TrafficDirection::Inbound, "inbound"),
@@ -212,28 +165,31 @@ fn the_listener_tells_the_reporter(ground: &Ground) -> Result<()> {
             if let Some(reporter) = reporter {
                 configuration["reporter"] = Json::from(reporter);
             }
-            Ok(Listener::new(name, upstream.clone()).direction(direction).filter(ground.smtp(&configuration)?))
+            Ok(Listener::new(name, upstream.clone()).direction(direction).filter(ground.filter(&configuration)?))
         };
         CASES.into_iter().map(listener).collect()
     })?;
     // Until its first connection, a listener that was not told does not know.
     let before = bridge.envoy.scrape()?;
-    let known: BTreeSet<&str> =
-        before.samples("smtp_connections_opened_total").filter_map(|m| m.label("stat_prefix")).collect();
+    let opened = ground.subject.series("*_connections_opened_total");
+    let known: BTreeSet<&str> = before
+        .samples(&opened)
+        .filter_map(|m| m.label("stat_prefix"))
+        .collect();
     ensure!(known == BTreeSet::from(["said"]), "{known:?}");
     for (name, _, _, _) in CASES {
         let mut wire = bridge.open(name)?;
-        wire.talk(HELLO)?;
+        wire.play(&(ground.subject.opening)()?)?;
         wire.close(End::Client)?;
     }
     let all: Vec<String> = CASES
         .iter()
         .map(|(name, _, _, reporter)| {
-            format!("smtp_connections_closed_total{{stat_prefix={name},reporter={reporter},ending=client}} 1")
+            format!("*_connections_closed_total{{stat_prefix={name},reporter={reporter},ending=client}} 1")
         })
         .collect();
     let scrape = bridge.counts(&all.join("\n"))?;
-    let strays = scrape.iter().filter(|metric| metric.name.starts_with("smtp_")).filter(|metric| {
+    let strays = scrape.iter().filter(|metric| belongs(metric, ground.subject.name)).filter(|metric| {
         !CASES
             .iter()
             .any(|(name, _, _, reporter)| metric.matches(&[("stat_prefix", name), ("reporter", reporter)]))

@@ -15,6 +15,8 @@ pub(crate) enum Module {
     Ldap,
     /// The smtp-filter that panics at every mail with the null sender.
     SmtpWithFaults,
+    /// The ldap-filter that panics at every comparison.
+    LdapWithFaults,
     /// The filter that panics at a word.
     PanicOnDemand,
     /// The same without unwinding.
@@ -24,7 +26,7 @@ pub(crate) enum Module {
 impl Module {
     /// The module, built.
     pub(crate) fn artifact(self) -> Result<&'static Artifact> {
-        static BUILT: [OnceLock<Result<Artifact, String>>; 5] = [const { OnceLock::new() }; 5];
+        static BUILT: [OnceLock<Result<Artifact, String>>; 6] = [const { OnceLock::new() }; 6];
         let built = BUILT[self as usize].get_or_init(|| self.build().map_err(|error| format!("{error:#}")));
         built.as_ref().map_err(|error| anyhow!("{error}"))
     }
@@ -37,11 +39,12 @@ impl Module {
             Self::Smtp => ("smtp", ""),
             Self::Ldap => ("ldap", ""),
             Self::SmtpWithFaults => ("smtp", "-with-faults"),
+            Self::LdapWithFaults => ("ldap", "-with-faults"),
             Self::PanicOnDemand => ("panic-on-demand", ""),
             Self::PanicOnDemandAborting => ("panic-on-demand", "-aborting"),
         };
         let features = match self {
-            Self::SmtpWithFaults => vec!["fault-injection".to_owned()],
+            Self::SmtpWithFaults | Self::LdapWithFaults => vec!["fault-injection".to_owned()],
             _ => Vec::new(),
         };
         let panic = if self == Self::PanicOnDemandAborting { Panic::Abort } else { Panic::Unwind };

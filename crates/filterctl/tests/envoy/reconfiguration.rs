@@ -1,4 +1,4 @@
-//! A configuration that changes while mails flow: nothing closes, and a refused one changes nothing.
+//! A configuration that changes while traffic flows: nothing closes, and a refused one changes nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -8,100 +8,93 @@ use envoy_runner::{Delivery, Listener, RunnerError, Scrape, WasmFilter};
 use serde_json::{Value, json};
 
 use crate::Test;
-use crate::bridge::Bridge;
-use crate::counts::{self, SOON};
+use crate::bridge::{Bridge, LISTENER};
+use crate::counts::SOON;
 use crate::ground::Ground;
-use crate::mail::{HELLO, MAIL, QUIT};
-use crate::wire::{End, Wire};
+use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("reconfiguration: nothing closes", nothing_closes),
-    ("reconfiguration: mails flow meanwhile", mails_flow_meanwhile),
+    ("reconfiguration: traffic flows meanwhile", traffic_flows_meanwhile),
     ("reconfiguration: what is refused changes nothing", what_is_refused_changes_nothing),
     ("reconfiguration: without `strict`, unknown fields are ignored and counted", lenient),
 ];
 
 fn filter(ground: &Ground, configuration: &Value) -> Result<WasmFilter> {
-    Ok(ground.smtp(configuration)?.delivery(Delivery::File))
+    Ok(ground.filter(configuration)?.delivery(Delivery::File))
 }
 
 fn bridge(ground: &Ground, configuration: &Value) -> Result<Bridge> {
     let filter = filter(ground, configuration)?;
-    Bridge::start(ground, |upstream| Ok(vec![Listener::new("mail", upstream.clone()).filter(filter)]))
+    Bridge::start(ground, |upstream| Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(filter)]))
 }
 
 fn nothing_closes(ground: &Ground) -> Result<()> {
+    let subject = ground.subject;
+    let (opening, exchange) = ((subject.opening)()?, (subject.exchange)()?);
+    let (exchanged, detailed, ending) =
+        (subject.exchanged, subject.exchanged_detailed, subject.farewell_ending);
     let configuration =
         |mode: &str, level: &str| json!({"reporter": "gateway", "mode": mode, "level": level});
     let bridge = bridge(ground, &configuration("observe", "summary"))?;
     let update = |mode: &str, level: &str| -> Result<()> {
-        Ok(bridge.envoy.update_filter("mail", &filter(ground, &configuration(mode, level))?)?)
+        Ok(bridge.envoy.update_filter(LISTENER, &filter(ground, &configuration(mode, level))?)?)
     };
-    let opened = || -> Result<Wire> {
-        let mut wire = bridge.open("mail")?;
-        wire.talk(HELLO)?;
-        Ok(wire)
-    };
-    let mut first = opened()?;
-    first.talk(MAIL)?;
-    bridge.counts("smtp_transactions_total{outcome=accepted} 1")?;
+    let begun = opening.then(exchange.clone());
+    let mut first = bridge.opened(&begun)?;
+    bridge.counts(&format!("{exchanged} 1"))?;
 
     update("off", "summary")?;
-    first.talk(MAIL)?;
-    let mut unseen = opened()?;
-    unseen.talk(MAIL)?;
+    first.play(&exchange)?;
+    let mut unseen = bridge.opened(&begun)?;
     // The first connection keeps the filter that it began with, the second one is not looked at.
-    let unseen_to_server = octets("C: ", HELLO) + octets("C: ", MAIL);
-    let unseen_to_client = octets("S: ", HELLO) + octets("S: ", MAIL);
     bridge.counts(&format!(
-        "smtp_connections_opened_total 2
-         smtp_commands_total{{verb=EHLO}} 1
-         smtp_transactions_total{{outcome=accepted}} 2
-         smtp_bytes_total{{direction=to_server,visibility=off}} {unseen_to_server}
-         smtp_bytes_total{{direction=to_client,visibility=off}} {unseen_to_client}"
+        "*_connections_opened_total 2
+         {exchanged} 2
+         *_bytes_total{{direction=to_server,visibility=off}} {}
+         *_bytes_total{{direction=to_client,visibility=off}} {}",
+        begun.octets(End::Client),
+        begun.octets(End::Server)
     ))?;
 
     update("observe", "detailed")?;
-    let mut detailed = opened()?;
-    detailed.talk(MAIL)?;
-    first.talk(MAIL)?;
-    unseen.talk(MAIL)?;
-    let scrape = bridge.counts(
-        "smtp_commands_total{verb=EHLO} 2
-         smtp_transactions_total{outcome=accepted} 4
-         smtp_reply_codes_total{code=354} 1",
-    )?;
-    ensure!(counts::count(&scrape, "envoy_listener_downstream_cx_active") == 3.0, "a connection was closed");
-    ensure!(counts::count(&scrape, "envoy_listener_downstream_cx_destroy") == 0.0, "a connection was closed");
-    for mut wire in [first, unseen, detailed] {
-        wire.talk(QUIT)?;
+    let mut detailing = bridge.opened(&begun)?;
+    first.play(&exchange)?;
+    unseen.play(&exchange)?;
+    let scrape = bridge.counts(&format!("{exchanged} 4\n{detailed} 1"))?;
+    ensure!(bridge.count(&scrape, "envoy_listener_downstream_cx_active") == 3.0, "a connection was closed");
+    ensure!(bridge.count(&scrape, "envoy_listener_downstream_cx_destroy") == 0.0, "a connection was closed");
+    detailing.play(&exchange)?;
+    bridge.counts(&format!("{exchanged} 5\n{detailed} 2"))?;
+    for mut wire in [first, unseen, detailing] {
+        wire.play(&(subject.farewell)()?)?;
         wire.close(End::Server)?;
     }
-    bridge.counts(
-        "smtp_connections_opened_total 3
-         smtp_connections_closed_total{ending=quit} 2
-         smtp_connections_closed_total{ending=server} 1
-         smtp_connections_closed_total 3
-         smtp_connections_total{visibility=parsed} 2
-         smtp_connections_total{visibility=off} 1
-         smtp_connections_total 3
-         smtp_commands_total{verb=QUIT} 2
-         smtp_internal_errors_total 0",
-    )?;
+    bridge.counts(&format!(
+        "*_connections_opened_total 3
+         *_connections_closed_total{{ending={ending}}} 2
+         *_connections_closed_total{{ending=server}} 1
+         *_connections_closed_total 3
+         *_connections_total{{visibility=parsed}} 2
+         *_connections_total{{visibility=off}} 1
+         *_connections_total 3
+         *_internal_errors_total 0"
+    ))?;
     bridge.envoy.stop()?;
     Ok(())
 }
 
-fn mails_flow_meanwhile(ground: &Ground) -> Result<()> {
+fn traffic_flows_meanwhile(ground: &Ground) -> Result<()> {
+    let subject = ground.subject;
+    let exchange = (subject.exchange)()?;
     let bridge = bridge(ground, &json!({"reporter": "gateway"}))?;
-    let mut wire = bridge.open("mail")?;
-    wire.talk(HELLO)?;
-    let (delivered, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let mut wire = bridge.opened(&(subject.opening)()?)?;
+    let (exchanged, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let sender = scope.spawn(|| -> Result<()> {
             while !stop.load(Ordering::SeqCst) {
-                wire.talk(MAIL)?;
-                delivered.fetch_add(1, Ordering::SeqCst);
+                wire.play(&exchange)?;
+                exchanged.fetch_add(1, Ordering::SeqCst);
             }
             Ok(())
         });
@@ -109,84 +102,72 @@ fn mails_flow_meanwhile(ground: &Ground) -> Result<()> {
             let mode = if turn % 2 == 0 { "off" } else { "observe" };
             let level = if turn % 3 == 0 { "detailed" } else { "summary" };
             let configuration = json!({"reporter": "gateway", "mode": mode, "level": level});
-            bridge.envoy.update_filter("mail", &filter(ground, &configuration)?)?;
-            // Each configuration is in force for some mails at least.
-            let before = delivered.load(Ordering::SeqCst);
-            let counted = |scrape: &Scrape| {
-                counts::count(scrape, "smtp_transactions_total{outcome=accepted}") > before as f64 + 3.0
-            };
-            ensure!(
-                bridge.envoy.wait_for_stats(SOON, counted)?.is_some(),
-                "no mail passes after turn {turn}"
-            );
+            bridge.envoy.update_filter(LISTENER, &filter(ground, &configuration)?)?;
+            // Each configuration is in force for some exchanges at least.
+            let before = exchanged.load(Ordering::SeqCst);
+            let counted = |scrape: &Scrape| bridge.count(scrape, subject.exchanged) > before as f64 + 3.0;
+            ensure!(bridge.envoy.wait_for_stats(SOON, counted)?.is_some(), "nothing passes after turn {turn}");
             Ok(())
         });
         stop.store(true, Ordering::SeqCst);
         let sent = sender.join().map_err(|_| anyhow!("the sender panicked"))?;
         reconfigured.and(sent)
     })?;
-    wire.talk(QUIT)?;
+    wire.play(&(subject.farewell)()?)?;
     wire.close(End::Server)?;
     bridge.counts(&format!(
-        "smtp_transactions_total{{outcome=accepted}} {}
-         smtp_connections_closed_total{{ending=quit}} 1
-         smtp_connections_opened_total 1",
-        delivered.load(Ordering::SeqCst)
+        "{} {}
+         *_connections_closed_total{{ending={}}} 1
+         *_connections_opened_total 1",
+        subject.exchanged,
+        exchanged.load(Ordering::SeqCst),
+        subject.farewell_ending
     ))?;
     bridge.envoy.stop()?;
     Ok(())
 }
 
-/// How many octets of a conversation one end says.
-fn octets(who: &str, lines: &str) -> usize {
-    let said = lines.lines().map(str::trim).filter_map(|line| line.strip_prefix(who.trim_end()));
-    said.map(|text| text.strip_prefix(' ').unwrap_or(text).len() + 2).sum()
-}
-
 fn what_is_refused_changes_nothing(ground: &Ground) -> Result<()> {
     let bridge = bridge(ground, &json!({"reporter": "gateway", "stat_prefix": "before"}))?;
-    let mut wire = bridge.open("mail")?;
-    wire.talk(HELLO)?;
+    let subject = ground.subject;
+    let begun = (subject.opening)()?.then((subject.exchange)()?);
+    let mut wire = bridge.opened(&(subject.opening)()?)?;
     for (mistake, message) in [
         (json!({"stat_prefix": "after", "newer": 1}), "newer: unknown field `newer`"),
         (json!({"stat_prefix": "after", "strict": false, "level": "all"}), "level: unknown variant `all`"),
     ] {
-        let refused = bridge.envoy.update_filter("mail", &filter(ground, &mistake)?);
+        let refused = bridge.envoy.update_filter(LISTENER, &filter(ground, &mistake)?);
         let Err(RunnerError::FilterRefused { reasons, .. }) = refused else { bail!("{refused:?}") };
         ensure!(reasons.iter().any(|reason| reason.contains(message)), "{reasons:#?}");
-        let mut later = bridge.open("mail")?;
-        later.talk(HELLO)?;
-        later.talk(MAIL)?;
-        later.close(End::Client)?;
+        bridge.opened(&begun)?.close(End::Client)?;
     }
-    wire.talk(MAIL)?;
+    wire.play(&(subject.exchange)()?)?;
     wire.close(End::Client)?;
-    bridge.counts(
-        "smtp_connections_opened_total{stat_prefix=before} 3
-         smtp_connections_closed_total{stat_prefix=before} 3
-         smtp_transactions_total{stat_prefix=before,outcome=accepted} 3
-         smtp_connections_opened_total{stat_prefix=after} 0",
-    )?;
+    bridge.counts(&format!(
+        "*_connections_opened_total{{stat_prefix=before}} 3
+         *_connections_closed_total{{stat_prefix=before}} 3
+         {} 3
+         *_connections_opened_total{{stat_prefix=after}} 0",
+        subject.exchanged.replace('{', "{stat_prefix=before,")
+    ))?;
     bridge.envoy.stop()?;
     Ok(())
 }
 
 fn lenient(ground: &Ground) -> Result<()> {
     let bridge = bridge(ground, &json!({"reporter": "gateway"}))?;
-    bridge.counts("smtp_config_fields_ignored_total 0")?;
+    bridge.counts("*_config_fields_ignored_total 0")?;
     let newer = json!({"reporter": "gateway", "strict": false, "newer": 1, "limits": {"newest": 2}});
-    bridge.envoy.update_filter("mail", &filter(ground, &newer)?)?;
+    bridge.envoy.update_filter(LISTENER, &filter(ground, &newer)?)?;
     for line in ["newer: unknown field `newer`", "limits.newest: unknown field `newest`"] {
-        let line = format!("smtp: ignored because `strict` is false: {line}");
+        let line = format!("{}: ignored because `strict` is false: {line}", ground.subject.name);
         ensure!(bridge.envoy.wait_for_log(&line, SOON)?, "not in the log: {line}");
     }
-    let mut wire = bridge.open("mail")?;
-    wire.talk(HELLO)?;
-    wire.talk(MAIL)?;
-    wire.close(End::Client)?;
-    let scrape = bridge.counts("smtp_transactions_total{outcome=accepted} 1")?;
+    let begun = (ground.subject.opening)()?.then((ground.subject.exchange)()?);
+    bridge.opened(&begun)?.close(End::Client)?;
+    let scrape = bridge.counts(&format!("{} 1", ground.subject.exchanged))?;
     // Once per VM that was configured, of which Envoy makes several.
-    let ignored = counts::count(&scrape, "smtp_config_fields_ignored_total");
+    let ignored = bridge.count(&scrape, "*_config_fields_ignored_total");
     ensure!(ignored >= 2.0 && ignored % 2.0 == 0.0, "{ignored} fields were ignored");
     bridge.envoy.stop()?;
     Ok(())

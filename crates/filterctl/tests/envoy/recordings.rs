@@ -10,42 +10,78 @@ use filterctl::filters::Filter;
 use filterctl::replay::recording::{self, TapSide};
 use filterctl::replay::{Conversation, Cutting, play};
 use filterctl::stage::final_scrape;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use session_test::{Recordings, Series, shared_captures};
 
 use crate::Test;
 use crate::bridge;
 use crate::counts::SOON;
-use crate::expected::{Counted, Expected, compare};
 use crate::ground::Ground;
+use crate::{expected_of_directories, expected_of_mail};
 
 /// Where recordings are.
 type Folder = fn() -> PathBuf;
 
-/// Each with the folder that it needs.
-pub(crate) const TESTS: &[(Test, Folder)] = &[
-    (("recordings: shared captures", shared_recordings), shared_captures),
-    (("recordings: the project's own", own_recordings), own_folder),
+/// Of SMTP, each with the folder that it needs.
+pub(crate) const OF_MAIL: &[(Test, Folder)] = &[
+    (("recordings: shared captures", |ground| replay::<Smtp>(ground, &shared_captures())), shared_captures),
+    (("recordings: the project's own", |ground| replay::<Smtp>(ground, &Smtp::folder())), Smtp::folder),
 ];
 
-/// The project's own recordings.
-fn own_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../smtp-filter/recordings")
+/// Of LDAP.
+pub(crate) const OF_DIRECTORIES: &[(Test, Folder)] = &[
+    (("recordings: shared captures", |ground| replay::<Ldap>(ground, &shared_captures())), shared_captures),
+    (("recordings: the project's own", |ground| replay::<Ldap>(ground, &Ldap::folder())), Ldap::folder),
+];
+
+/// Recordings of one protocol.
+trait Recorded {
+    /// What one is expected to count.
+    type Expected: DeserializeOwned;
+
+    /// The project's own recordings.
+    fn folder() -> PathBuf;
+
+    /// Compares counts with it; panics where they differ.
+    fn compare(expected: &Self::Expected, series: Series, opaque: bool, name: &str);
 }
 
-fn shared_recordings(ground: &Ground) -> Result<()> {
-    replay(ground, &shared_captures())
+struct Smtp;
+struct Ldap;
+
+impl Recorded for Smtp {
+    type Expected = expected_of_mail::Expected;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../smtp-filter/recordings")
+    }
+
+    fn compare(expected: &Self::Expected, series: Series, opaque: bool, name: &str) {
+        let counted = expected_of_mail::Counted { series, pairs: None, opaque };
+        expected_of_mail::compare(expected, &counted, name);
+    }
 }
 
-fn own_recordings(ground: &Ground) -> Result<()> {
-    replay(ground, &own_folder())
+impl Recorded for Ldap {
+    type Expected = expected_of_directories::Expected;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../ldap-filter/recordings")
+    }
+
+    fn compare(expected: &Self::Expected, series: Series, opaque: bool, name: &str) {
+        let counted = expected_of_directories::Counted { series, requests: None, opaque };
+        expected_of_directories::compare(expected, &counted, name);
+    }
 }
 
-fn replay(ground: &Ground, folder: &Path) -> Result<()> {
-    let recordings = Recordings::<Expected>::open(folder, "smtp")
+fn replay<R: Recorded>(ground: &Ground, folder: &Path) -> Result<()> {
+    let recordings = Recordings::<R::Expected>::open(folder, ground.subject.name)
         .with_context(|| format!("no recordings in {}", folder.display()))?;
     let server = TcpListener::bind("127.0.0.1:0")?;
     let envoy = envoy(ground, &server)?;
+    let filter = Filter::named(ground.subject.name).context("no such filter")?;
     let mut before = final_scrape(&envoy, SOON)?;
     let mut played = 0;
     for (name, capture) in recordings.captures() {
@@ -55,18 +91,25 @@ fn replay(ground: &Ground, folder: &Path) -> Result<()> {
         };
         let after = play_all(&envoy, &server, &conversation).with_context(|| name.to_owned())?;
         for cutting in Cutting::ALL {
-            let counted = counted(&before, &after, cutting)?;
+            let series = counted(filter, &before, &after, cutting)?;
             if let Some(expected) = capture.expected() {
-                compare(expected, &counted, &format!("{name}, {}", cutting.name()));
+                let opaque = !SEEN.iter().any(|seen| series.contains_key(*seen));
+                R::compare(expected, series, opaque, &format!("{name}, {}", cutting.name()));
             }
         }
         before = after;
         played += 1;
     }
-    ensure!(played > 0, "no recording of SMTP in {}", folder.display());
+    ensure!(played > 0, "no recording in {}", folder.display());
     envoy.stop()?;
     Ok(())
 }
+
+/// How a connection counts whose framing was never lost.
+const SEEN: [&str; 2] = [
+    "connections_total{visibility=parsed,transport=plain}",
+    "connections_total{visibility=sasl_sealed,transport=plain}",
+];
 
 /// One listener per cutting; their metrics are told apart by `stat_prefix`.
 fn envoy(ground: &Ground, server: &TcpListener) -> Result<Envoy> {
@@ -76,10 +119,10 @@ fn envoy(ground: &Ground, server: &TcpListener) -> Result<Envoy> {
             "stat_prefix": cutting.name(),
             "reporter": "unspecified",
             "level": "detailed",
-            // Behind AUTH nothing can be guessed, so that what is sent ahead has to be kept.
+            // Behind AUTH and StartTLS nothing can be guessed, so that what is sent ahead has to be kept.
             "limits": {"max_undecided_octets": 65536},
         });
-        Ok(Listener::new(cutting.name(), upstream.clone()).filter(ground.smtp(&configuration)?))
+        Ok(Listener::new(cutting.name(), upstream.clone()).filter(ground.filter(&configuration)?))
     };
     let listeners = Cutting::ALL.into_iter().map(listener).collect::<Result<_>>()?;
     bridge::start(ground, &StartOptions::default(), listeners)
@@ -101,22 +144,20 @@ fn play_all(envoy: &Envoy, server: &TcpListener, conversation: &Conversation) ->
 }
 
 /// What was counted between two scrapes.
-fn counted(before: &Scrape, after: &Scrape, cutting: Cutting) -> Result<Counted> {
-    let (before, after) = (series(before, cutting)?, series(after, cutting)?);
+fn counted(filter: &Filter, before: &Scrape, after: &Scrape, cutting: Cutting) -> Result<Series> {
+    let (before, after) = (series(filter, before, cutting), series(filter, after, cutting));
     let difference = |(name, value): (&String, &i64)| (name.clone(), value - before.value(name));
     let series: Series = after.iter().map(difference).filter(|(_, value)| *value != 0).collect();
     ensure!(series.value("connections_opened_total") == 1, "{series:#?}");
     ensure!(series.value("internal_errors_total") == 0, "{series:#?}");
-    let opaque = !series.contains_key("connections_total{visibility=parsed,transport=plain}");
-    Ok(Counted { series, pairs: None, opaque })
+    Ok(series)
 }
 
 /// The counters of one cutting.
-fn series(scrape: &Scrape, cutting: Cutting) -> Result<Series> {
-    let catalogue = Filter::named("smtp").context("the smtp filter")?.catalogue;
+fn series(filter: &Filter, scrape: &Scrape, cutting: Cutting) -> Series {
     let mut series = Vec::new();
-    for spec in catalogue.metrics() {
-        let name = format!("smtp_{}", spec.name);
+    for spec in filter.catalogue.metrics() {
+        let name = format!("{}_{}", filter.name, spec.name);
         for metric in
             scrape.samples(&name).filter(|metric| metric.matches(&[("stat_prefix", cutting.name())]))
         {
@@ -128,5 +169,5 @@ fn series(scrape: &Scrape, cutting: Cutting) -> Result<Series> {
             series.push((format!("{}{labels}", spec.name), number as i64));
         }
     }
-    Ok(series.into_iter().collect())
+    series.into_iter().collect()
 }

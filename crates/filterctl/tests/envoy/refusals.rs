@@ -2,16 +2,15 @@
 //! `filterctl validate` says the same without Envoy.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use envoy_runner::{Delivery, Listener, RunnerError, StartOptions, Upstream, WasmFilter};
+use envoy_runner::{Delivery, Listener, RunnerError, StartOptions, Upstream};
+use serde_json::Value;
 
 use crate::Test;
-use crate::bridge;
+use crate::bridge::{self, LISTENER};
 use crate::ground::Ground;
-use crate::modules::Module;
 
 pub(crate) const TESTS: &[Test] = &[
     ("refusals: a mistaken configuration, in the listener", mistakes_in_the_listener),
@@ -19,13 +18,9 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Configurations, and how the message about them begins.
-const MISTAKES: [(&str, &str); 6] = [
+const MISTAKES: [(&str, &str); 5] = [
     (r#"{"levle": "summary"}"#, "levle: unknown field `levle`, expected one of `stat_prefix`"),
     (r#"{"events": {"enabled": "yes"}}"#, "events.enabled: invalid type: string \"yes\", expected a boolean"),
-    (
-        r#"{"limits": {"max_command_line": 1}}"#,
-        "limits.max_command_line: 1 is not a whole number from 512 to 65536",
-    ),
     (
         r#"{"stat_prefix": "corp.relay"}"#,
         "stat_prefix: \"corp.relay\" cannot be a label: use 1 to 64 of A-Z a-z 0-9 _ -",
@@ -35,10 +30,10 @@ const MISTAKES: [(&str, &str); 6] = [
 ];
 
 fn mistakes_in_the_listener(ground: &Ground) -> Result<()> {
-    for (configuration, message) in MISTAKES {
+    for (configuration, message) in MISTAKES.into_iter().chain([ground.subject.mistaken_limit]) {
         let error = refusal(ground, configuration, Delivery::Inline)?;
         let RunnerError::Exited { reasons, .. } = &error else { bail!("{error}") };
-        let said = validation(&ground.folder, configuration)?;
+        let said = validation(ground, configuration)?;
         ensure!(said.starts_with(message), "{said}");
         // What filterctl says about the file is what the module says in Envoy's log, word by word.
         ensure!(reasons.iter().any(|reason| reason.ends_with(&said)), "{said:?} is not in {reasons:#?}");
@@ -48,7 +43,7 @@ fn mistakes_in_the_listener(ground: &Ground) -> Result<()> {
 }
 
 fn mistakes_in_a_file(ground: &Ground) -> Result<()> {
-    for (configuration, message) in [MISTAKES[0], MISTAKES[2]] {
+    for (configuration, message) in [MISTAKES[0], ground.subject.mistaken_limit] {
         let error = refusal(ground, configuration, Delivery::File)?;
         let RunnerError::FilterRefused { reasons, .. } = &error else { bail!("{error}") };
         ensure!(reasons.iter().any(|reason| reason.contains(message)), "{error}");
@@ -58,9 +53,8 @@ fn mistakes_in_a_file(ground: &Ground) -> Result<()> {
 
 /// Why Envoy does not start with this configuration.
 fn refusal(ground: &Ground, configuration: &str, delivery: Delivery) -> Result<RunnerError> {
-    let module = Module::Smtp.artifact()?;
-    let filter = WasmFilter::new("smtp", &module.path).configuration(configuration).delivery(delivery);
-    let listener = Listener::new("mail", Upstream::new("127.0.0.1", 9)).filter(filter);
+    let filter = ground.filter(&Value::Null)?.configuration(configuration).delivery(delivery);
+    let listener = Listener::new(LISTENER, Upstream::new("127.0.0.1", 9)).filter(filter);
     match bridge::start(ground, &StartOptions::default(), vec![listener]) {
         Ok(_) => bail!("Envoy took {configuration}"),
         Err(error) => error.downcast().context("an error of another kind"),
@@ -68,10 +62,13 @@ fn refusal(ground: &Ground, configuration: &str, delivery: Delivery) -> Result<R
 }
 
 /// What `filterctl validate` says is wrong with this configuration.
-fn validation(folder: &Path, configuration: &str) -> Result<String> {
-    let file = folder.join("filter.json");
+fn validation(ground: &Ground, configuration: &str) -> Result<String> {
+    let file = ground.folder.join("filter.json");
     fs::write(&file, configuration)?;
-    let output = Command::new(env!("CARGO_BIN_EXE_filterctl")).arg("validate").arg(&file).output()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_filterctl"))
+        .args(["validate", "--filter", ground.subject.name])
+        .arg(&file)
+        .output()?;
     let stderr = String::from_utf8(output.stderr)?;
     ensure!(output.status.code() == Some(1), "{:?}: {stderr}", output.status);
     let prefix = format!("filterctl: {}: ", file.display());

@@ -4,10 +4,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use socket2::SockRef;
 
 use crate::counts::SOON;
+use crate::script::Script;
 
 /// Octets in both directions, in clear text or not.
 pub(crate) trait Octets: Read + Write + Send {}
@@ -46,19 +47,16 @@ impl Wire {
         Ok(Self { client, client_socket, server })
     }
 
-    /// Plays lines: `C: ` and `S: ` stand in front of what client and server say, to which CR LF is added. Each line
-    /// has to arrive, octet by octet as it was sent, before the next one leaves.
+    /// Plays lines as [`Script::lines`] has them.
     pub(crate) fn talk(&mut self, lines: &str) -> Result<()> {
-        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (end, text) = match line.split_at_checked(2) {
-                Some(("C:", text)) => (End::Client, text),
-                Some(("S:", text)) => (End::Server, text),
-                _ => bail!("neither C: nor S: in {line:?}"),
-            };
-            let text = text.strip_prefix(' ').unwrap_or(text);
-            self.say(end, format!("{text}\r\n").as_bytes()).with_context(|| line.to_owned())?;
-        }
-        Ok(())
+        self.play(&Script::lines(lines)?)
+    }
+
+    /// Plays a script. Each part has to arrive, octet by octet as it was sent, before the next one leaves.
+    pub(crate) fn play(&mut self, script: &Script) -> Result<()> {
+        script.parts().try_for_each(|(end, octets)| {
+            self.say(end, octets).with_context(|| octets.escape_ascii().to_string())
+        })
     }
 
     /// Sends octets from one end, and demands that they arrive unchanged at the other.

@@ -72,6 +72,60 @@ const SMTP: Core = Core {
     ],
 };
 
+/// All of it but `decode/`, which asks rasn-ldap first: rasn allocates, and so can panic.
+const LDAP: Core = Core {
+    package: "ldap-filter",
+    module: "src/protocol/mod.rs",
+    dependencies: &[],
+    calls: &[
+        (
+            "message",
+            "if let Ok(head) = message::MessageHead::parse(octets)
+                 && let Some(body) = black_box(head).body(octets)
+             {
+                 let _ = black_box(message::Trailer::decode(black_box(body).trailer));
+             }",
+        ),
+        ("abandoned", "let _ = black_box(message::abandoned(octets));"),
+        (
+            "bind",
+            "let bind = black_box(bind::BindRequest::decode(octets));
+             let _ = black_box(bind.map(|bind| (bind.kind(), bind.mechanism())));",
+        ),
+        ("parameters", "let _ = black_box(search::SearchParameters::decode(octets));"),
+        (
+            "search",
+            "let search = black_box(search::SearchRequest::decode(octets, octets.len() as u32));
+             let _ = black_box(search.map(|search| search.filter.as_str().len()));",
+        ),
+        ("extended", "let _ = black_box(extended::ExtendedRequest::decode(octets));"),
+        ("notice", "black_box(extended::is_notice_of_disconnection(octets));"),
+        (
+            "controls",
+            "let controls = black_box(control::Controls::decode(octets)).unwrap_or_default();
+             black_box(search::SearchKind::of(&controls));
+             controls.set.iter().for_each(|control| { black_box(control); });",
+        ),
+        (
+            "result",
+            "let _ = black_box(result::result_code(octets));
+             for answered in operation::Answered::ALL {
+                 if let Ok(result) = result::LdapResult::decode(octets, *answered) {
+                     black_box((result.code.label(), result.code.outcome()));
+                     let controls = black_box(control::Controls::default());
+                     black_box(bind_failure::BindFailure::of(&result, &controls));
+                 }
+             }",
+        ),
+        (
+            "sasl",
+            "let _ = black_box(sasl::Token::parse(octets, octets.len() as u32));
+             black_box(sasl::Token::continued(black_box(sasl::Family::Ntlm), octets.len() as u32));",
+        ),
+        ("labels", "black_box(common_metrics::Label::as_str(mechanism::Mechanism::from_octets(octets)));"),
+    ],
+};
+
 /// How a client's stream opens, for every protocol.
 const OPENING: Core = Core {
     package: "session-driver",
@@ -91,6 +145,12 @@ const CONTROL: (&str, &str) = ("control", "black_box(octets[3]);");
 fn the_smtp_core_cannot_panic() {
     let found = ways_to_panic(&SMTP, SMTP.calls, "core");
     assert!(found.is_empty(), "{}: {found:#?}", SMTP.package);
+}
+
+#[test]
+fn the_ldap_core_cannot_panic() {
+    let found = ways_to_panic(&LDAP, LDAP.calls, "core");
+    assert!(found.is_empty(), "{}: {found:#?}", LDAP.package);
 }
 
 #[test]

@@ -27,7 +27,29 @@ impl Difference {
     }
 }
 
+/// A search for `(a=*z)` and `(a=a*)` in one.
+const OUT_OF_ORDER: &[u8] = b"\x30\x25\x02\x01\x05\x63\x20\x04\x00\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\
+            \xa4\x0b\x04\x01a\x30\x06\x82\x01z\x80\x01a\x30\x00";
+
 pub(super) const DIFFERENCES: &[Difference] = &[
+    Difference {
+        reference: Reference::Rasn,
+        name: "a tag may be written in more octets than it needs",
+        example: b"\x30\x06\x1f\x02\x01\x05\x42\x00",
+        applies: has_long_tag,
+    },
+    Difference {
+        reference: Reference::Rasn,
+        name: "the pieces of a filter for substrings may come in any order",
+        example: OUT_OF_ORDER,
+        applies: |octets| any_inside(0, octets, &is_out_of_order),
+    },
+    Difference {
+        reference: Reference::LdapParser,
+        name: "the pieces of a filter for substrings may come in any order",
+        example: OUT_OF_ORDER,
+        applies: |octets| any_inside(0, octets, &is_out_of_order),
+    },
     Difference {
         reference: Reference::LdapParser,
         name: "what stands behind the fields that it knows may be anything",
@@ -44,7 +66,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         reference: Reference::LdapParser,
         name: "a list ends where something cannot be read, such as a string that is not UTF-8",
         example: b"\x30\x0e\x02\x01\x05\x42\x00\xa0\x07\x30\x05\x04\x03\x31\xff\x32",
-        applies: |octets| any_element(octets, &is_no_text),
+        applies: |octets| {
+            let is_no_selector =
+                |around, element: Element<'_>| around == SELECTORS && element.tag != tag::OCTET_STRING;
+            any_element(octets, &is_no_text) || any_inside(0, octets, &is_no_selector)
+        },
     },
     Difference {
         reference: Reference::LdapParser,
@@ -55,7 +81,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         reference: Reference::Ldap3Proto,
         name: "what stands behind the fields that it knows may be anything",
-        example: b"\x30\x09\x02\x01\x05\x77\x04\x80\x01x\xff",
+        example: b"\x30\x0a\x02\x01\x05\x77\x03\x80\x01x\x7e\xa0",
         applies: |octets| !is_ber(octets),
     },
     Difference {
@@ -95,16 +121,31 @@ fn is_ber(octets: &[u8]) -> bool {
     true
 }
 
+/// Whether one of the elements, or of those inside, has a tag of several octets (X.690, 8.1.2.4).
+fn has_long_tag(octets: &[u8]) -> bool {
+    let mut cursor = Cursor::new(octets);
+    while let Ok(element) = cursor.element() {
+        if is_constructed(element) && has_long_tag(element.contents) {
+            return true;
+        }
+    }
+    cursor.peek().is_some_and(|tag| tag & 0x1f == 0x1f)
+}
+
 /// Whether one of the elements, or of those inside, is like this.
 fn any_element(octets: &[u8], is: &dyn Fn(Element<'_>) -> bool) -> bool {
     any_inside(0, octets, &|_, element| is(element))
 }
 
-/// The same; told is also the tag around it, or [`PIECES`].
+/// The same; told is also the tag around it, or [`PIECES`] or [`SELECTORS`].
 fn any_inside(around: u8, octets: &[u8], is: &dyn Fn(u8, Element<'_>) -> bool) -> bool {
     let mut cursor = Cursor::new(octets);
     while let Ok(element) = cursor.element() {
-        let inside = if (around, element.tag) == (0xa4, tag::SEQUENCE) { PIECES } else { element.tag };
+        let inside = match (around, element.tag) {
+            (0xa4, tag::SEQUENCE) => PIECES,
+            (0x63, tag::SEQUENCE) => SELECTORS,
+            (_, tag) => tag,
+        };
         if is(around, element) || is_constructed(element) && any_inside(inside, element.contents, is) {
             return true;
         }
@@ -114,6 +155,17 @@ fn any_inside(around: u8, octets: &[u8], is: &dyn Fn(u8, Element<'_>) -> bool) -
 
 /// Stands for the tag of the sequence inside a filter for substrings.
 const PIECES: u8 = 0xff;
+/// Stands for the tag of the sequence of attributes that a search asks for.
+const SELECTORS: u8 = 0xfe;
+
+/// A sequence of pieces whose first is not the first, or whose last not the last.
+fn is_out_of_order(around: u8, element: Element<'_>) -> bool {
+    let mut pieces = element.inside();
+    let tags: Vec<_> = std::iter::from_fn(|| pieces.element().ok()).map(|piece| piece.tag).collect();
+    let last = tags.len().saturating_sub(1);
+    let is_wrong = |(at, tag): (usize, &u8)| *tag == 0x80 && at != 0 || *tag == 0x82 && at != last;
+    around == 0xa4 && element.tag == tag::SEQUENCE && tags.iter().enumerate().any(is_wrong)
+}
 
 fn is_constructed(element: Element<'_>) -> bool {
     element.tag & 0x20 != 0

@@ -161,17 +161,17 @@ mod tests {
         entries
     }
 
-    fn names(base: &str, scope: Scope) -> Vec<String> {
+    fn names(base: &str, scope: &Scope) -> Vec<String> {
         let base = Name::parse(base);
-        entries().within(&base, &scope).map(|(_, entry)| entry.dn.clone()).collect()
+        entries().within(&base, scope).map(|(_, entry)| entry.dn.clone()).collect()
     }
 
     #[test]
     fn a_scope_says_how_far_a_search_looks() {
-        assert_eq!(names("ou=a,dc=com", Scope::Base), ["ou=a,dc=com"]);
-        assert_eq!(names("ou=a,dc=com", Scope::Subtree).len(), 3);
-        assert_eq!(names("ou=a,dc=com", Scope::Children), ["cn=1,ou=a,dc=com", "cn=2,ou=a,dc=com"]);
-        assert_eq!(names("dc=com", Scope::OneLevel), ["ou=a,dc=com", "ou=ab,dc=com"]);
+        assert_eq!(names("ou=a,dc=com", &Scope::Base), ["ou=a,dc=com"]);
+        assert_eq!(names("ou=a,dc=com", &Scope::Subtree).len(), 3);
+        assert_eq!(names("ou=a,dc=com", &Scope::Children), ["cn=1,ou=a,dc=com", "cn=2,ou=a,dc=com"]);
+        assert_eq!(names("dc=com", &Scope::OneLevel), ["ou=a,dc=com", "ou=ab,dc=com"]);
     }
 
     #[test]

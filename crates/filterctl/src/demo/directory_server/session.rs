@@ -11,6 +11,7 @@ use ldap3_proto::proto::{
 };
 
 use super::content::{BRANCH, BRANCH_SERVER, KIOSK, PORTAL};
+use super::entries::Entries;
 use super::messages::{Arrival, Messages};
 use super::name::Name;
 use super::tally::{Leg, Tally, count, result_name};
@@ -198,9 +199,9 @@ impl Session<'_> {
             LdapOp::ModifyRequest(request) => LdapOp::ModifyResponse(refused.unwrap_or_else(|| {
                 self.write(&request.dn, |entries, name| entries.modify(name, request.changes))
             })),
-            LdapOp::DelRequest(dn) => LdapOp::DelResponse(
-                refused.unwrap_or_else(|| self.write(&dn, |entries, name| entries.delete(name))),
-            ),
+            LdapOp::DelRequest(dn) => {
+                LdapOp::DelResponse(refused.unwrap_or_else(|| self.write(&dn, Entries::delete)))
+            }
             LdapOp::ModifyDNRequest(request) => LdapOp::ModifyDNResponse(refused.unwrap_or_else(|| {
                 self.write(&request.dn, |entries, name| {
                     entries.rename(name, &request.newrdn, request.new_superior.as_deref())
@@ -272,11 +273,7 @@ impl Session<'_> {
     }
 
     /// Does something to an entry, if this client may.
-    fn write(
-        &self,
-        dn: &str,
-        what: impl FnOnce(&mut super::Entries, &Name) -> Result<(), Code>,
-    ) -> LdapResult {
+    fn write(&self, dn: &str, what: impl FnOnce(&mut Entries, &Name) -> Result<(), Code>) -> LdapResult {
         let name = Name::parse(dn);
         self.refusal(&name).unwrap_or_else(|| {
             let outcome = what(&mut lock(&self.directory.entries), &name);

@@ -6,7 +6,6 @@ import sys
 import tempfile
 
 import ldap
-import ldap.modlist
 import ldap.sasl
 from ldap.controls.libldap import SimplePagedResultsControl
 from ldap.controls.sss import SSSRequestControl

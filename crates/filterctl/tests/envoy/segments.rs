@@ -1,0 +1,73 @@
+//! However the octets are cut into segments, the same is counted.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::Test;
+use crate::bridge::{Bridge, LISTENER};
+use crate::directory::{login, lookup};
+use crate::ground::Ground;
+use crate::messages::{add, entry, result, search, search_done};
+use crate::script::Script;
+use crate::wire::End;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("segments: a message in hundreds of them", many_segments),
+    ("segments: hundreds of messages in one", many_messages),
+];
+
+fn many_segments(ground: &Ground) -> Result<()> {
+    let bridge = Bridge::with(ground, &json!({"reporter": "gateway", "level": "detailed"}))?;
+    let mut wire = bridge.opened(&login())?;
+    // Each octet has to arrive before the next one leaves.
+    let script = lookup(2).then(Script::new().asks(add(3, 300).long()).answers(result(3, 0x69, 0).long()));
+    for (end, octets) in script.parts() {
+        for octet in octets {
+            wire.say(end, &[*octet])?;
+        }
+    }
+    wire.close(End::Client)?;
+    bridge.counts(&format!(
+        "ldap_operation_results_total{{operation=search,result=success}} 1
+         ldap_operation_results_total{{operation=add,result=success}} 1
+         ldap_entries_total 1
+         ldap_bytes_total{{visibility=parsed,direction=to_server}} {}
+         ldap_bytes_total {}
+         ldap_anomalies_total 0
+         ldap_undecoded_messages_total 0",
+        login().octets(End::Client) + script.octets(End::Client),
+        login().octets(End::Client)
+            + login().octets(End::Server)
+            + script.octets(End::Client)
+            + script.octets(End::Server)
+    ))?;
+    bridge.envoy.stop()?;
+    Ok(())
+}
+
+fn many_messages(ground: &Ground) -> Result<()> {
+    const SEARCHES: i64 = 300;
+    const ENTRIES: i64 = 5;
+    let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
+    let mut wire = bridge.open(LISTENER)?;
+    let asked: Vec<u8> = (1..=SEARCHES).flat_map(|id| search(id).octets()).collect();
+    wire.say(End::Client, &asked)?;
+    bridge.counts(&format!("ldap_operations_in_flight {SEARCHES}"))?;
+    // The answers to all of them, the last one first, in turns.
+    let of = |id: i64| (0..ENTRIES).flat_map(move |_| entry(id, 200).octets());
+    let entries: Vec<u8> = (1..=SEARCHES).rev().flat_map(of).collect();
+    let done: Vec<u8> = (1..=SEARCHES).flat_map(|id| search_done(id, 0).octets()).collect();
+    wire.say(End::Server, &[entries, done].concat())?;
+    wire.close(End::Client)?;
+    bridge.counts(&format!(
+        "ldap_requests_total{{operation=search}} {SEARCHES}
+         ldap_responses_total{{operation=search,outcome=success}} {SEARCHES}
+         ldap_entries_total {}
+         ldap_operations_in_flight 0
+         ldap_unmatched_responses_total 0
+         ldap_anomalies_total 0",
+        SEARCHES * ENTRIES
+    ))?;
+    bridge.envoy.stop()?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! A filter under test, and what its peers say in the tests that every filter has to pass.
+
+use anyhow::Result;
+
+use crate::bridge::Bridge;
+use crate::modules::Module;
+use crate::script::Script;
+
+/// A filter under test, and what its peers say in the tests that every filter has to pass.
+///
+/// In the names of series, `*_` stands for the beginning of the filter's own.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// The filter's name.
+    pub(crate) name: &'static str,
+    /// It as it is released.
+    pub(crate) module: Module,
+    /// It with a panic at the first words of [`poison`](Self::poison).
+    pub(crate) with_faults: Module,
+    /// The most octets that its released module may have.
+    pub(crate) largest: u64,
+    /// How a connection begins.
+    pub(crate) opening: fn() -> Result<Script>,
+    /// What logs a client in, where the opening does not.
+    pub(crate) login: fn() -> Result<Script>,
+    /// The series to which that adds one, which also has the label `transport`.
+    pub(crate) logged_in: &'static str,
+    /// Something that may be repeated as often as one likes.
+    pub(crate) exchange: fn() -> Result<Script>,
+    /// The series to which an exchange, and nothing else here, adds one.
+    pub(crate) exchanged: &'static str,
+    /// A series of metrics at `detailed` to which the same applies.
+    pub(crate) exchanged_detailed: &'static str,
+    /// The same as an exchange, but for the panic.
+    pub(crate) poison: fn() -> Result<Script>,
+    /// How the client says goodbye.
+    pub(crate) farewell: fn() -> Result<Script>,
+    /// The ending that this makes.
+    pub(crate) farewell_ending: &'static str,
+    /// Counts connections on which nobody said anything, where the filter does.
+    pub(crate) silent: Option<&'static str>,
+    /// Limits under which the next is too much.
+    pub(crate) limits: &'static str,
+    /// What the client can say behind the opening that costs the framing.
+    pub(crate) upsetting: fn() -> Vec<u8>,
+    /// A field of the limits, a mistaken value, and what is said about it.
+    pub(crate) mistaken_limit: (&'static str, &'static str),
+    /// Events of the opening.
+    pub(crate) opening_events: usize,
+    /// The field of events that has an identity.
+    pub(crate) identity: &'static str,
+    /// Plays conversations that have something for every metric.
+    pub(crate) everything: fn(&Bridge, &str) -> Result<()>,
+}
+
+impl Subject {
+    /// Text in which `*_` is what it stands for.
+    pub(crate) fn series(&self, text: &str) -> String {
+        text.replace("*_", &format!("{}_", self.name))
+    }
+}
