@@ -130,7 +130,8 @@ fn describe_search(search: &SearchSummary<'_>, event: &mut Event) {
     event.set("scope", search.scope.as_str());
     event.set("kind", search.kind.as_str());
     if let Some(filter) = search.filter {
-        event.set("filter", filter.as_str());
+        // `filter` is who reports.
+        event.set("search_filter", filter.as_str());
     }
     for (name, value) in [
         ("attributes", search.attributes.map(u64::from)),

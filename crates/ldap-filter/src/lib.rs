@@ -1,8 +1,8 @@
 //! Sees the LDAP traffic that passes an Envoy listener, also inside integrity-only SASL security layers.
 //!
-//! Four layers, each knowing only those below: [`protocol`] turns octets into values, the reader finds the
-//! messages of one direction, the session follows a conversation with them, and the filter feeds the session
-//! from Envoy and counts what it reports.
+//! Four layers, each knowing only those below: [`protocol`] turns octets into values ([`decode`] does so with the
+//! help of `rasn-ldap`), the reader finds the messages of one direction, the session follows a conversation with
+//! them, and the filter feeds the session from Envoy and counts what it reports.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -148,11 +148,11 @@ fn an_event_says_of_people_what_the_configuration_allows() {
         assert_eq!((&search["event"], &search["operation"]), (&"operation".into(), &"search".into()));
         assert_eq!((&search["number"], &search["connection"]), (&2.into(), &77.into()));
         assert_eq!((&search["scope"], &search["kind"]), (&"sub".into(), &"normal".into()));
-        assert_eq!((&search["filter"], &search["attributes"]), (&"(uid=?)".into(), &2.into()));
+        assert_eq!((&search["search_filter"], &search["attributes"]), (&"(uid=?)".into(), &2.into()));
         assert_eq!((&search["size_limit"], &search["time_limit"]), (&1000.into(), &30.into()));
         assert_eq!((&search["entries"], &search["result"]), (&2.into(), &"success".into()));
         for event in [bound, bind, search] {
-            assert_eq!(event["authenticated"], "name");
+            assert_eq!((&event["filter"], &event["authenticated"]), (&"ldap".into(), &"name".into()));
             assert_eq!(event.get("identity").and_then(Value::as_str), said);
             let printed = event.to_string();
             for secret in ["hunter2", "alice\"", "xxxx"] {

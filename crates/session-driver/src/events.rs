@@ -87,12 +87,32 @@ impl EventLog {
             event.set("connection", connection);
         }
         fill(&mut event);
-        log::log!(self.level, "{}", Value::Object(event.fields));
+        debug_assert!(event.fields.get("filter").is_some_and(|filter| filter == self.filter));
+        log::log!(self.level, "{}", one_line(Value::Object(event.fields).to_string()));
         Written::Logged
     }
 }
 
-/// An event that is being filled. JSON escapes what a value holds, so a value cannot break out of its line.
+// RFC 8259, 7: a string may hold DEL, U+0080 to U+009F and the separators of lines and paragraphs as they are. Some
+// terminals and readers of logs obey them.
+/// JSON in which those are escaped as well. They stand nowhere but in strings, where an escape means the same.
+fn one_line(json: String) -> String {
+    let is_obeyed = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !json.contains(is_obeyed) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_obeyed(c) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// An event that is being filled. What a value holds cannot break out of its line: it is escaped.
 #[derive(Debug)]
 pub struct Event {
     fields: Map<String, Value>,
@@ -132,6 +152,14 @@ mod tests {
         let logged = outcomes(&config(0.25, 10_000), 100).iter().filter(|w| **w == Written::Logged).count();
         assert_eq!(logged, 25);
         assert!(outcomes(&config(0.0, 10), 50).iter().all(|written| *written == Written::Skipped));
+    }
+
+    #[test]
+    fn nothing_is_left_that_a_terminal_obeys() {
+        let text = "a\u{7f}b\u{9b}2J\u{85}\u{2028}\u{1b}\r\né";
+        let json = one_line(serde_json::json!({"name": text}).to_string());
+        assert_eq!(json, r#"{"name":"a\u007fb\u009b2J\u0085\u2028\u001b\r\né"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["name"], text);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Screen {
     /// Draws everything.
     pub(super) fn draw(&self, frame: &mut Frame<'_>, overview: &Overview, surroundings: &Surroundings<'_>) {
         let area = frame.area();
-        let head_height = lines(surroundings.headline.len()) + 1;
+        let head_height = cells(surroundings.headline.len()) + 1;
         let log_height = match surroundings.log_title {
             "" => 0,
             _ if area.height < 30 => 3,
@@ -87,6 +87,8 @@ impl Screen {
     }
 
     fn counts(&self, frame: &mut Frame<'_>, area: Rect, panel: &Panel) {
+        // No wider than it has to be: names can be long.
+        let widest = panel.rows.iter().map(|(_, value)| units::count(*value).len()).max().unwrap_or(0);
         let rows = panel.rows.iter().map(|(name, value)| {
             let glow = self.changed.get(&(panel.title, name.clone())).copied().unwrap_or(0);
             let style = match (value, glow) {
@@ -102,7 +104,8 @@ impl Screen {
         });
         let rows: Vec<Row<'_>> = if panel.rows.is_empty() { vec![none()] } else { rows.collect() };
         frame.render_widget(
-            Table::new(rows, [Constraint::Fill(1), Constraint::Length(9)]).block(frame_of(panel.title)),
+            Table::new(rows, [Constraint::Fill(1), Constraint::Length(cells(widest))])
+                .block(frame_of(panel.title)),
             area,
         );
     }
@@ -110,10 +113,10 @@ impl Screen {
 
 /// The title, the rows, and a line of air.
 fn height(panel: &Panel) -> u16 {
-    lines(panel.rows.len().max(1)) + 2
+    cells(panel.rows.len().max(1)) + 2
 }
 
-fn lines(count: usize) -> u16 {
+fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX / 8)
 }
 

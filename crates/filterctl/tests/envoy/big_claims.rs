@@ -97,7 +97,10 @@ fn endless_messages(ground: &Ground) -> Result<()> {
     // Two directions of at most `max_decoded_octets` each, and as much again for what Envoy itself needs.
     let bound = CONNECTIONS as u64 * 4 * 16_384 + (64 << 20);
     ensure!(grown < bound, "{grown} octets for {CONNECTIONS} connections");
-    println!("{CONNECTIONS} connections with endless messages: {} KB each", grown / 1024 / CONNECTIONS as u64);
+    println!(
+        "{CONNECTIONS} connections with endless messages: {} KB each",
+        grown / 1024 / CONNECTIONS as u64
+    );
     // Others are measured as ever, on the same VM.
     bridge.opened(&login().then(lookup(2)))?.close(End::Client)?;
     bridge.counts(
@@ -110,8 +113,10 @@ fn endless_messages(ground: &Ground) -> Result<()> {
     bridge.counts(&format!(
         "ldap_connections_closed_total {}
          ldap_operations_in_flight 0
+         ldap_anomalies_total{{kind=truncated_message}} {}
          ldap_internal_errors_total 0",
-        CONNECTIONS + 2
+        CONNECTIONS + 2,
+        2 * CONNECTIONS
     ))?;
     bridge.envoy.stop()?;
     Ok(())

@@ -3,8 +3,9 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result};
+use common_metrics::StatsTag;
 use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream};
-use filterctl::filters::Filter;
+use filterctl::filters::{FILTERS, Filter};
 use filterctl::stage::final_scrape;
 use serde_json::Value;
 use socket2::SockRef;
@@ -97,11 +98,16 @@ impl Bridge {
     }
 }
 
-/// Starts Envoy with the tag rules of the filter.
+/// Starts Envoy with the tag rules of all filters: nobody's may touch what another one exports.
 pub(crate) fn start(ground: &Ground, options: &StartOptions, listeners: Vec<Listener>) -> Result<Envoy> {
-    let filter = Filter::named(ground.subject.name).context("no such filter")?;
-    let bootstrap = listeners.into_iter().fold(Bootstrap::new(), Bootstrap::listener);
-    let bootstrap = bootstrap.stats_tags(filter.stats_tags());
+    let mut tags: Vec<StatsTag> = Vec::new();
+    for tag in FILTERS.iter().flat_map(Filter::stats_tags) {
+        // Envoy takes each name once.
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    let bootstrap = listeners.into_iter().fold(Bootstrap::new(), Bootstrap::listener).stats_tags(tags);
     Ok(Envoy::start(&ground.binary, &bootstrap, &ground.folder, options)?)
 }
 

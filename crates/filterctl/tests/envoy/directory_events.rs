@@ -42,8 +42,20 @@ const NAME: &str = "cn=Marked App,dc=example";
 
 /// Secrets wherever a client or a server may put one.
 fn conversation() -> Script {
-    let [password, wrong, credentials, base, filter, found, assertion, target, change, value, diagnostic, of_control] =
-        SECRETS;
+    let [
+        password,
+        wrong,
+        credentials,
+        base,
+        filter,
+        found,
+        assertion,
+        target,
+        change,
+        value,
+        diagnostic,
+        of_control,
+    ] = SECRETS;
     let equal = |value: &str| tlv(0xa3, &[octet_string("uid"), octet_string(value)].concat());
     let search = all(
         0x63,
@@ -60,10 +72,8 @@ fn conversation() -> Script {
     );
     let values = |text: &str| all(0x31, &[octet_string(text)]);
     let entry = sequence(&[sequence(&[octet_string("cn"), values(found)])]);
-    let changes = sequence(&[sequence(&[
-        enumerated(2),
-        sequence(&[octet_string("userPassword"), values(change)]),
-    ])]);
+    let changes =
+        sequence(&[sequence(&[enumerated(2), sequence(&[octet_string("userPassword"), values(change)])])]);
     let comparison = sequence(&[octet_string("sn"), octet_string(assertion)]);
     Script::new()
         .asks(bind(1, NAME, wrong))
@@ -77,7 +87,10 @@ fn conversation() -> Script {
         .answers(result(4, 0x6f, 6))
         .asks(Message::new(5, all(0x66, &[octet_string(target), changes])))
         .answers(result_saying(5, 0x67, 50, diagnostic))
-        .asks(Message::new(6, all(0x77, &[tlv(0x80, b"1.3.6.1.4.1.4203.1.11.1"), tlv(0x81, value.as_bytes())])))
+        .asks(Message::new(
+            6,
+            all(0x77, &[tlv(0x80, b"1.3.6.1.4.1.4203.1.11.1"), tlv(0x81, value.as_bytes())]),
+        ))
         .answers(extended_result(6, 0))
         .asks(sasl(7, "PLAIN", format!("\0somebody\0{credentials}").as_bytes()))
         .answers(bind_result(7, 0))
@@ -186,7 +199,7 @@ fn what_they_say(operations: &[&Value], binds: &[&Value]) -> Result<()> {
         json!({"number": 2, "operation": "bind", "result": "success", "bind": "simple"}),
         json!({
             "number": 3, "operation": "search", "outcome": "answered", "result": "success", "scope": "sub",
-            "kind": "normal", "filter": "(&(uid=?)(mail=*))", "attributes": 1, "size_limit": 100, "entries": 1,
+            "kind": "normal", "search_filter": "(&(uid=?)(mail=*))", "attributes": 1, "size_limit": 100, "entries": 1,
             "references": 0, "authenticated": "name",
         }),
         json!({"number": 4, "operation": "compare", "result": "compareTrue", "authenticated": "name"}),
@@ -211,7 +224,7 @@ fn what_they_say(operations: &[&Value], binds: &[&Value]) -> Result<()> {
 
 fn names_break_out_of_no_line(ground: &Ground) -> Result<()> {
     // A line of its own in both logs, a field of its own in the event, and the end of the summary's value.
-    const NAME: &str = "uid=x\",\"forged\":\"y\r\n[info] forged line\n{\"forged\":1};visibility=forged\u{7f}\u{1b}[2J\0";
+    const NAME: &str = "uid=x\",\"forged\":\"y\r\n[info] forged line\n{\"forged\":1};visibility=forged\u{7f}\u{9b}2J\u{1b}[2J\0";
     let bridge = Bridge::start(ground, |upstream| Ok(vec![listener(ground, upstream, "full", "full")?]))?;
     let attribute = tlv(0x87, NAME.as_bytes());
     let mut wire = bridge.open("full")?;
@@ -235,7 +248,10 @@ fn names_break_out_of_no_line(ground: &Ground) -> Result<()> {
         ensure!(event["identity"] == NAME && event.get("forged").is_none(), "{event}");
     }
     ensure!(access.lines().count() == 1, "{access}");
-    ensure!(access.contains(";identity=name:uid=x%22") && access.ends_with(";visibility=parsed\n"), "{access}");
+    ensure!(
+        access.contains(";identity=name:uid=x%22") && access.ends_with(";visibility=parsed\n"),
+        "{access}"
+    );
     for text in [&log, &access] {
         ensure!(!text.lines().any(|line| line.starts_with("[info] forged") || line.starts_with("{\"forged")));
         let raw = text.chars().find(|c| c.is_control() && !['\n', '\t'].contains(c));

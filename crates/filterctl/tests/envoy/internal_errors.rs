@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// With the module that panics at the poison.
-fn bridge(ground: &Ground, configuration: &Value) -> Result<Bridge> {
+pub(crate) fn bridge(ground: &Ground, configuration: &Value) -> Result<Bridge> {
     let module = ground.subject.with_faults.artifact()?;
     let filter = WasmFilter::new(ground.subject.name, &module.path).configuration(configuration.to_string());
     Bridge::start(ground, |upstream| Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(filter)]))

@@ -172,10 +172,7 @@ fn the_listener_tells_the_reporter(ground: &Ground) -> Result<()> {
     // Until its first connection, a listener that was not told does not know.
     let before = bridge.envoy.scrape()?;
     let opened = ground.subject.series("*_connections_opened_total");
-    let known: BTreeSet<&str> = before
-        .samples(&opened)
-        .filter_map(|m| m.label("stat_prefix"))
-        .collect();
+    let known: BTreeSet<&str> = before.samples(&opened).filter_map(|m| m.label("stat_prefix")).collect();
     ensure!(known == BTreeSet::from(["said"]), "{known:?}");
     for (name, _, _, _) in CASES {
         let mut wire = bridge.open(name)?;

@@ -7,6 +7,7 @@ use crate::Test;
 use crate::bridge::Bridge;
 use crate::directory::{farewell, login, lookup};
 use crate::ground::Ground;
+use crate::internal_errors;
 use crate::messages::{
     WHO_AM_I, add, bind, bind_result, compare, delete, entry, extended, extended_result, intermediate,
     modify, modify_dn, notice_of_disconnection, reference, result, result_saying, search, search_done,
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("operations: each is counted with its result", each_is_counted),
     ("operations: binds by how, and why not", binds),
     ("operations: what is in flight comes down again, however it ends", in_flight),
+    ("operations: what is in flight comes down again when the filter itself fails", in_flight_at_a_fault),
     ("operations: persistent searches count apart", persistent),
     ("operations: a server that says goodbye", notice),
 ];
@@ -89,7 +91,8 @@ fn each_is_counted(ground: &Ground) -> Result<()> {
 }
 
 fn binds(ground: &Ground) -> Result<()> {
-    const WRONG: &str = "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 52e, v4563";
+    const WRONG: &str =
+        "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 52e, v4563";
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.opened(
         &Script::new()
@@ -160,6 +163,29 @@ fn in_flight(ground: &Ground) -> Result<()> {
     lost.close(End::Client)?;
     answered.close(End::Client)?;
     bridge.counts("ldap_connections_closed_total 5\nldap_operations_in_flight 0")?;
+    bridge.envoy.stop()?;
+    Ok(())
+}
+
+fn in_flight_at_a_fault(ground: &Ground) -> Result<()> {
+    let bridge = internal_errors::bridge(ground, &json!({"reporter": "gateway"}))?;
+    let mut wire = bridge.opened(&login().then(Script::new().asks(search(2)).asks(search(3))))?;
+    bridge.counts("ldap_operations_in_flight 2")?;
+    // At a comparison this module panics.
+    wire.play(&Script::new().asks(compare(4)))?;
+    bridge.counts(
+        "ldap_operations_in_flight 0
+         ldap_unanswered_operations_total 2
+         ldap_internal_errors_total 1
+         envoy_sdk_panics_total 1",
+    )?;
+    wire.play(&Script::new().answers(search_done(3, 0)).answers(search_done(2, 0)))?;
+    wire.close(End::Client)?;
+    bridge.counts(
+        "ldap_operations_in_flight 0
+         ldap_connections_total{visibility=internal_error} 1
+         ldap_connections_closed_total 1",
+    )?;
     bridge.envoy.stop()?;
     Ok(())
 }

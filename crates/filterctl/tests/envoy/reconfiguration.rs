@@ -106,7 +106,10 @@ fn traffic_flows_meanwhile(ground: &Ground) -> Result<()> {
             // Each configuration is in force for some exchanges at least.
             let before = exchanged.load(Ordering::SeqCst);
             let counted = |scrape: &Scrape| bridge.count(scrape, subject.exchanged) > before as f64 + 3.0;
-            ensure!(bridge.envoy.wait_for_stats(SOON, counted)?.is_some(), "nothing passes after turn {turn}");
+            ensure!(
+                bridge.envoy.wait_for_stats(SOON, counted)?.is_some(),
+                "nothing passes after turn {turn}"
+            );
             Ok(())
         });
         stop.store(true, Ordering::SeqCst);

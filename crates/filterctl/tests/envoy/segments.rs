@@ -14,6 +14,7 @@ use crate::wire::End;
 pub(crate) const TESTS: &[Test] = &[
     ("segments: a message in hundreds of them", many_segments),
     ("segments: hundreds of messages in one", many_messages),
+    ("segments: a connection that ends inside a message", cut_off),
 ];
 
 fn many_segments(ground: &Ground) -> Result<()> {
@@ -68,6 +69,33 @@ fn many_messages(ground: &Ground) -> Result<()> {
          ldap_anomalies_total 0",
         SEARCHES * ENTRIES
     ))?;
+    bridge.envoy.stop()?;
+    Ok(())
+}
+
+fn cut_off(ground: &Ground) -> Result<()> {
+    let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
+    let (asked, found) = (search(2).octets(), entry(2, 5_000).octets());
+    // The client, in the head of a message and behind it; the server, inside an entry that nobody looks at.
+    for cut in [1, 4, asked.len() - 1] {
+        let mut wire = bridge.opened(&login())?;
+        wire.say(End::Client, &asked[..cut])?;
+        wire.close(End::Client)?;
+    }
+    bridge
+        .counts("ldap_anomalies_total{kind=truncated_message} 3\nldap_requests_total{operation=search} 0")?;
+    let mut wire = bridge.opened(&login())?;
+    wire.say(End::Client, &asked)?;
+    wire.say(End::Server, &found[..3_000])?;
+    wire.reset(End::Client)?;
+    bridge.counts(
+        "ldap_anomalies_total{kind=truncated_message} 4
+         ldap_anomalies_total 4
+         ldap_unanswered_operations_total 1
+         ldap_entries_total 0
+         ldap_connections_total{visibility=parsed} 4
+         ldap_connections_closed_total{ending=client} 4",
+    )?;
     bridge.envoy.stop()?;
     Ok(())
 }

@@ -123,3 +123,66 @@ fn policy_error(value: &[u8]) -> Result<Option<PolicyError>, Refused> {
 fn decode<T: Decode>(value: &[u8]) -> Result<T, Refused> {
     rasn::ber::decode(value).map_err(|_| Refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of one control.
+    fn list(oid: &[u8], value: &[u8]) -> Vec<u8> {
+        let string = |octets: &[u8]| [&[0x04, octets.len() as u8], octets].concat();
+        let fields = [string(oid), b"\x01\x01\xff".to_vec(), string(value)].concat();
+        [&[0x30, 0x84, 0, 0, 0, fields.len() as u8], &fields[..]].concat()
+    }
+
+    const PAGED: &[u8] = b"1.2.840.113556.1.4.319";
+    const SYNC: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1";
+    const POLICY: &[u8] = b"1.3.6.1.4.1.42.2.27.8.5.1";
+
+    #[test]
+    fn both_readers_agree() {
+        let lists = [
+            list(PAGED, b"\x30\x05\x02\x01\x64\x04\x00"),
+            list(PAGED, b"\x30\x84\x00\x00\x00\x06\x02\x01\x64\x04\x01c"),
+            list(SYNC, b"\x30\x03\x0a\x01\x01"),
+            list(SYNC, b"\x30\x09\x0a\x01\x03\x04\x01c\x01\x01\xff"),
+            list(POLICY, b"\x30\x00"),
+            list(POLICY, b"\x30\x03\x81\x01\x01"),
+            list(POLICY, b"\x30\x08\xa0\x03\x80\x01\x05\x81\x01\x02"),
+            list(POLICY, b"\x30\x05\xa0\x03\x81\x01\x05"),
+            list(b"2.16.840.1.113730.3.4.4", b"0"),
+            list(b"1.2.3.4", b"whatever"),
+        ];
+        for list in lists.iter().chain([&lists.concat(), &Vec::new()]) {
+            let typed = typed(list).unwrap();
+            assert_eq!(Controls::decode(list), Ok(typed));
+            assert_eq!(controls(list), Ok(typed));
+        }
+        assert_eq!(typed(&lists[1]).unwrap().paging, Some(Paging { size: 100, cookie_is_empty: false }));
+        assert_eq!(typed(&lists[3]).unwrap().sync_mode, Some(SyncMode::RefreshAndPersist));
+        assert_eq!(typed(&lists[6]).unwrap().policy_error, Some(PolicyError::ChangeAfterReset));
+    }
+
+    #[test]
+    fn what_rasn_refuses_is_read_lightly() {
+        for list in [
+            list(PAGED, b"\x30\x05\x02\x01\xff\x04\x00"),
+            list(PAGED, b"\x30\x09\x02\x05\x00\x80\x00\x00\x00\x04\x00"),
+            list(SYNC, b"\x30\x03\x0a\x01\x02"),
+            list(POLICY, b"\x30\x03\x81\x01\x09"),
+            // A field behind the ones that are known.
+            b"\x30\x08\x04\x031.2\x99\x01x".to_vec(),
+        ] {
+            assert_eq!(typed(&list), Err(Refused), "{list:?}");
+            assert!(controls(&list).is_ok(), "{list:?}");
+            assert_eq!(controls(&list), Controls::decode(&list));
+        }
+    }
+
+    #[test]
+    fn what_neither_can_read_is_unreadable() {
+        for list in [&b"\x30\x00"[..], b"\x30\x03\x04\x031", b"\x04\x00"] {
+            assert_eq!(controls(list), Err(Unreadable), "{list:?}");
+        }
+    }
+}

@@ -56,7 +56,10 @@ impl FilterShape {
     /// # Errors
     /// It is no filter.
     pub fn of(filter: Element<'_>, max_depth: u32) -> Result<Self, Unreadable> {
-        Self::of_items(filter, max_depth, |filter, writer| Ok(writer.write(Item::decode(filter)?)))
+        Self::of_items(filter, max_depth, |filter, writer| {
+            writer.write(Item::decode(filter)?);
+            Ok(())
+        })
     }
 
     /// The same, with something else to read the filters that have no others inside: it is given each, and says to the

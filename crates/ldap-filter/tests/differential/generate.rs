@@ -117,7 +117,8 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn assertion(tag: u8) -> impl Strategy<Value = Node> {
-    (attribute(), value()).prop_map(move |(name, value)| Node::Constructed(tag, vec![string(name), string(value)]))
+    (attribute(), value())
+        .prop_map(move |(name, value)| Node::Constructed(tag, vec![string(name), string(value)]))
 }
 
 fn substrings() -> impl Strategy<Value = Node> {
@@ -197,7 +198,8 @@ fn search() -> impl Strategy<Value = Node> {
 }
 
 fn bind() -> impl Strategy<Value = Node> {
-    let mechanism = proptest::sample::select(&["GSSAPI", "GSS-SPNEGO", "SCRAM-SHA-256", "PLAIN", "X-MINE"][..]);
+    let mechanism =
+        proptest::sample::select(&["GSSAPI", "GSS-SPNEGO", "SCRAM-SHA-256", "PLAIN", "X-MINE"][..]);
     let authentication = prop_oneof![
         2 => "[ -~]{0,10}".prop_map(|password| Node::Primitive(0x80, password.into())),
         1 => (mechanism, "[a-z]{0,200}").prop_map(|(mechanism, credentials)| {
@@ -257,7 +259,8 @@ fn others() -> impl Strategy<Value = Node> {
         )
     };
     let of_entry = move |tag| {
-        (name(), attributes(0x30)).prop_map(move |(name, list)| Node::Constructed(tag, vec![string(name), list]))
+        (name(), attributes(0x30))
+            .prop_map(move |(name, list)| Node::Constructed(tag, vec![string(name), list]))
     };
     let modify = (name(), 0..3_i64, attribute(), value()).prop_map(|(name, how, attribute, value)| {
         let values = Node::Constructed(0x31, vec![string(value)]);
@@ -287,8 +290,9 @@ fn others() -> impl Strategy<Value = Node> {
 
 fn control() -> impl Strategy<Value = Node> {
     let sequence = |fields| Some(written(&Node::Constructed(0x30, fields), Form::Shortest));
-    let paged = (0..1_000_i64, "[a-z]{0,4}")
-        .prop_map(move |(size, cookie)| ("1.2.840.113556.1.4.319", sequence(vec![integer(0x02, size), string(cookie)])));
+    let paged = (0..1_000_i64, "[a-z]{0,4}").prop_map(move |(size, cookie)| {
+        ("1.2.840.113556.1.4.319", sequence(vec![integer(0x02, size), string(cookie)]))
+    });
     let sync = proptest::sample::select(&[1_i64, 3][..])
         .prop_map(move |mode| ("1.3.6.1.4.1.4203.1.9.1.1", sequence(vec![integer(0x0a, mode)])));
     let named = proptest::sample::select(

@@ -61,9 +61,7 @@ fn operation(operation: &LdapOp) -> (MessageKind, Inside) {
         LdapOp::DelRequest(_) => (Request(Operation::Delete), Inside::NotLookedAt),
         LdapOp::ModifyDNRequest(_) => (Request(Operation::ModifyDn), Inside::NotLookedAt),
         LdapOp::CompareRequest(_) => (Request(Operation::Compare), Inside::NotLookedAt),
-        LdapOp::AbandonRequest(id) => {
-            (Request(Operation::Abandon), Inside::Abandon(MessageId((*id).into())))
-        }
+        LdapOp::AbandonRequest(id) => (Request(Operation::Abandon), Inside::Abandon(MessageId((*id).into()))),
         LdapOp::ExtendedRequest(it) => {
             let name = ExtendedName::of_oid(it.name.as_bytes());
             (Request(Operation::Extended), Inside::Extended { name })

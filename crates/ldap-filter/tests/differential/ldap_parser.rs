@@ -112,7 +112,8 @@ fn tree(filter: &Filter<'_>) -> Tree {
         Filter::ApproxMatch(it) => Tree::assertion(&it.attribute_desc.0, "~="),
         Filter::Present(name) => Tree::Item(format!("{}=*", shown(&name.0))),
         Filter::Substrings(it) => {
-            let count = |is: fn(&Substring<'_>) -> bool| it.substrings.iter().filter(|piece| is(piece)).count();
+            let count =
+                |is: fn(&Substring<'_>) -> bool| it.substrings.iter().filter(|piece| is(piece)).count();
             let initial = count(|piece| matches!(piece, Substring::Initial(_))) > 0;
             let last = count(|piece| matches!(piece, Substring::Final(_))) > 0;
             let any = count(|piece| matches!(piece, Substring::Any(_)));

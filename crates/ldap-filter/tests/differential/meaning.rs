@@ -99,7 +99,8 @@ fn inside(kind: MessageKind, operation: &[u8], way: Way) -> Option<Inside> {
         }
         MessageKind::Request(Operation::Extended) => {
             let extended =
-                if lightly { ExtendedRequest::decode(operation) } else { decode::extended(operation) }.ok()?;
+                if lightly { ExtendedRequest::decode(operation) } else { decode::extended(operation) }
+                    .ok()?;
             Inside::Extended { name: extended.name }
         }
         MessageKind::Request(Operation::Abandon) => Inside::Abandon(abandoned(operation).ok()?),

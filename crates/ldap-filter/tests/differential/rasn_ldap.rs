@@ -118,7 +118,8 @@ fn tree(filter: &Filter) -> Tree {
         Filter::ApproxMatch(it) => Tree::assertion(&it.attribute_desc, "~="),
         Filter::Present(name) => Tree::Item(format!("{}=*", shown(name))),
         Filter::Substrings(it) => {
-            let count = |is: fn(&SubstringChoice) -> bool| it.substrings.iter().filter(|piece| is(piece)).count();
+            let count =
+                |is: fn(&SubstringChoice) -> bool| it.substrings.iter().filter(|piece| is(piece)).count();
             let initial = count(|piece| matches!(piece, SubstringChoice::Initial(_))) > 0;
             let last = count(|piece| matches!(piece, SubstringChoice::Final(_))) > 0;
             let any = count(|piece| matches!(piece, SubstringChoice::Any(_)));
