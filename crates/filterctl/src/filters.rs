@@ -4,6 +4,9 @@ use std::fmt;
 
 use common_metrics::{Catalogue, StatsTag, stats_tags};
 use envoy_sdk::Result;
+use ldap_filter::Ldap;
+use session_driver::{check_config, config_schema};
+use smtp_filter::Smtp;
 
 use crate::display::{LDAP, Layout, SMTP};
 
@@ -82,8 +85,8 @@ pub const FILTERS: &[Filter] = &[
         catalogue: &smtp_filter::catalogue::SMTP,
         layout: &SMTP,
         capabilities: NETWORK_FILTER,
-        check: |octets| smtp_filter::config::check(octets),
-        schema: smtp_filter::config::schema,
+        check: check_config::<Smtp>,
+        schema: config_schema::<Smtp>,
     },
     Filter {
         name: "ldap",
@@ -93,8 +96,8 @@ pub const FILTERS: &[Filter] = &[
         catalogue: &ldap_filter::catalogue::LDAP,
         layout: &LDAP,
         capabilities: NETWORK_FILTER,
-        check: |octets| ldap_filter::config::check(octets),
-        schema: ldap_filter::config::schema,
+        check: check_config::<Ldap>,
+        schema: config_schema::<Ldap>,
     },
 ];
 

@@ -20,7 +20,6 @@ mod access_log_summary;
 mod anomaly;
 mod bind_summary;
 pub mod catalogue;
-pub mod config;
 mod count;
 pub mod decode;
 pub mod event;

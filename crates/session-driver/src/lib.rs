@@ -37,6 +37,8 @@ pub use driver::{Accounted, Driver};
 pub use events::{EVENT_SCHEMA, Event};
 pub use identity::Redactor;
 pub use limit::whole_number;
+#[cfg(not(target_arch = "wasm32"))]
+pub use observer::config_schema;
 pub use observer::{Observer, ObserverFactory, check_config};
 pub use opening::Opening;
 pub use opening::proxy_header::ProxyVersion;

@@ -99,6 +99,12 @@ pub fn check_config<P: Protocol>(octets: &[u8]) -> Result<()> {
     check_for::<P>(&config)
 }
 
+/// The JSON Schema of a filter's configuration. For tools.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn config_schema<P: Protocol<Limits: schemars::JsonSchema>>() -> serde_json::Value {
+    schemars::schema_for!(ObserverConfig<P::Limits>).to_value()
+}
+
 /// What the types of a configuration cannot say.
 fn check_for<P: Protocol>(config: &ObserverConfig<P::Limits>) -> Result<()> {
     if config.events.identities == Identities::Domain && !P::IDENTITIES_HAVE_DOMAINS {

@@ -17,7 +17,6 @@
 
 mod anomaly;
 pub mod catalogue;
-pub mod config;
 mod count;
 pub mod event;
 mod filter;
