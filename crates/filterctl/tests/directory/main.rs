@@ -10,7 +10,7 @@ mod layers;
 #[path = "../envoy/modules.rs"]
 #[allow(dead_code, reason = "these tests load one of the modules that others load")]
 mod modules;
-#[path = "../peers_and_envoys.rs"]
+#[path = "../peers_and_envoys/mod.rs"]
 mod peers_and_envoys;
 mod relay;
 mod samba;

@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::directory::{login, lookup};
-use crate::ground::Ground;
 use crate::messages::{abandon, cancel, entry, extended_result, search, search_done};
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
@@ -17,17 +17,17 @@ pub(crate) const TESTS: &[Test] =
 fn late(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.opened(&login())?;
-    wire.play(&Script::new().asks(search(2)).asks(search(3)).answers(entry(2, 10)).asks(abandon(4, 2)))?;
+    wire.play(&Script::new().asks(&search(2)).asks(&search(3)).answers(&entry(2, 10)).asks(&abandon(4, 2)))?;
     bridge.counts("ldap_operations_in_flight 1\nldap_abandoned_operations_total 1")?;
     wire.play(
         &Script::new()
-            .answers(entry(2, 10))
-            .answers(search_done(2, 0))
-            .answers(search_done(3, 0))
+            .answers(&entry(2, 10))
+            .answers(&search_done(2, 0))
+            .answers(&search_done(3, 0))
             // Nobody has asked that.
-            .answers(search_done(77, 0))
+            .answers(&search_done(77, 0))
             // There is nothing to abandon any more.
-            .asks(abandon(5, 3)),
+            .asks(&abandon(5, 3)),
     )?;
     wire.play(&lookup(2))?;
     wire.close(End::Client)?;
@@ -51,10 +51,10 @@ fn cancelled(ground: &Ground) -> Result<()> {
     // RFC 3909: both are answered.
     wire.play(
         &Script::new()
-            .asks(search(2))
-            .asks(cancel(3, 2))
-            .answers(search_done(2, 118))
-            .answers(extended_result(3, 0)),
+            .asks(&search(2))
+            .asks(&cancel(3, 2))
+            .answers(&search_done(2, 118))
+            .answers(&extended_result(3, 0)),
     )?;
     wire.close(End::Client)?;
     bridge.counts(

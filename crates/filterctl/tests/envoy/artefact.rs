@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::{self, Bridge, LISTENER};
 use crate::counts;
-use crate::ground::Ground;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[

@@ -7,8 +7,8 @@ use crate::Test;
 use crate::ber::{integer, tlv};
 use crate::bridge::{Bridge, LISTENER};
 use crate::directory::{login, lookup};
-use crate::ground::Ground;
 use crate::messages::{Message, search, search_done};
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[

@@ -10,10 +10,10 @@ use crate::Test;
 use crate::ber::tlv;
 use crate::bridge::{Bridge, LISTENER};
 use crate::directory::{login, lookup};
-use crate::ground::Ground;
 use crate::messages::{bind_result, sasl, search_done, search_for};
 use crate::sasl::signed;
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -44,7 +44,7 @@ fn deep_filters(ground: &Ground) -> Result<()> {
         ])
     })?;
     let filter = deep_filter(LEVELS);
-    let search = Script::new().asks(search_for(2, 2, &filter, &["cn"])).answers(search_done(2, 0));
+    let search = Script::new().asks(&search_for(2, 2, &filter, &["cn"])).answers(&search_done(2, 0));
     for listener in ["usual", "curious"] {
         let mut wire = bridge.open(listener)?;
         wire.play(&login())?;
@@ -82,7 +82,7 @@ fn endless_messages(ground: &Ground) -> Result<()> {
         let operation = [0x68, 0x63, 0x60, 0x64, 0x7d][number % 5];
         let head = [&[0x30, 0x84][..], &CLAIMED, &[2, 1, 9, operation, 0x84], &less(&CLAIMED)].concat();
         let mut wire = bridge.open(LISTENER)?;
-        wire.play(&Script::new().asks(sasl(1, "GSSAPI", b"a ticket")).answers(bind_result(1, 0)))?;
+        wire.play(&Script::new().asks(&sasl(1, "GSSAPI", b"a ticket")).answers(&bind_result(1, 0)))?;
         let octets = [head, vec![b'x'; SENT]].concat();
         for end in [End::Client, End::Server] {
             if number % 2 == 0 {

@@ -11,9 +11,8 @@ use serde_json::Value;
 use socket2::SockRef;
 
 use crate::counts::{self, SOON};
-use crate::ground::Ground;
 use crate::script::Script;
-use crate::subject::Subject;
+use crate::subject::{Ground, Subject};
 use crate::wire::{Wire, prepare};
 
 /// The listener of tests that need just one.

@@ -1,10 +1,11 @@
 //! What client and server say in most of the tests of LDAP.
 
 use crate::everything;
-use crate::messages::{bind, bind_result, compare, entry, result, search, search_done, unbind};
+use crate::messages::{Message, bind, bind_result, compare, entry, result, search, search_done, unbind};
 use crate::modules::Module;
 use crate::script::Script;
 use crate::subject::Subject;
+use crate::wire::End;
 
 /// The ldap-filter.
 pub(crate) static LDAP: Subject = Subject {
@@ -18,7 +19,7 @@ pub(crate) static LDAP: Subject = Subject {
     exchange: || Ok(lookup(2)),
     exchanged: "*_responses_total{operation=search,outcome=success}",
     exchanged_detailed: "*_operation_results_total{operation=search,result=success}",
-    poison: || Ok(Script::new().asks(compare(2)).answers(result(2, 0x6f, 6))),
+    poison: || Ok(Script::new().asks(&compare(2)).answers(&result(2, 0x6f, 6))),
     farewell: || Ok(farewell()),
     farewell_ending: "unbind",
     silent: None,
@@ -37,15 +38,27 @@ pub(crate) static LDAP: Subject = Subject {
 
 /// A bind by name and password that succeeds.
 pub(crate) fn login() -> Script {
-    Script::new().asks(bind(1, "cn=app,dc=example", "hunter2")).answers(bind_result(1, 0))
+    Script::new().asks(&bind(1, "cn=app,dc=example", "hunter2")).answers(&bind_result(1, 0))
 }
 
 /// A search that brings one entry.
 pub(crate) fn lookup(id: i64) -> Script {
-    Script::new().asks(search(id)).answers(entry(id, 40)).answers(search_done(id, 0))
+    Script::new().asks(&search(id)).answers(&entry(id, 40)).answers(&search_done(id, 0))
 }
 
 /// The client leaves.
 pub(crate) fn farewell() -> Script {
-    Script::new().asks(unbind(100))
+    Script::new().asks(&unbind(100))
+}
+
+impl Script {
+    /// Then the client sends this message.
+    pub(crate) fn asks(self, message: &Message) -> Self {
+        self.says(End::Client, &message.octets())
+    }
+
+    /// Then the server sends this message.
+    pub(crate) fn answers(self, message: &Message) -> Self {
+        self.says(End::Server, &message.octets())
+    }
 }

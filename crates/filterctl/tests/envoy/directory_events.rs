@@ -10,11 +10,11 @@ use crate::Test;
 use crate::ber::{all, enumerated, octet_string, sequence, tlv};
 use crate::bridge::Bridge;
 use crate::events::events;
-use crate::ground::Ground;
 use crate::messages::{
     Message, bind, bind_result, extended_result, result, result_saying, sasl, search_done, search_for, unbind,
 };
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -76,25 +76,25 @@ fn conversation() -> Script {
         sequence(&[sequence(&[enumerated(2), sequence(&[octet_string("userPassword"), values(change)])])]);
     let comparison = sequence(&[octet_string("sn"), octet_string(assertion)]);
     Script::new()
-        .asks(bind(1, NAME, wrong))
-        .answers(result_saying(1, 0x61, 49, diagnostic))
-        .asks(bind(2, NAME, password))
-        .answers(bind_result(2, 0))
-        .asks(Message::new(3, search).control("1.2.3.4", of_control.as_bytes()))
-        .answers(Message::new(3, all(0x64, &[octet_string(target), entry])))
-        .answers(search_done(3, 0))
-        .asks(Message::new(4, all(0x6e, &[octet_string(target), comparison])))
-        .answers(result(4, 0x6f, 6))
-        .asks(Message::new(5, all(0x66, &[octet_string(target), changes])))
-        .answers(result_saying(5, 0x67, 50, diagnostic))
-        .asks(Message::new(
+        .asks(&bind(1, NAME, wrong))
+        .answers(&result_saying(1, 0x61, 49, diagnostic))
+        .asks(&bind(2, NAME, password))
+        .answers(&bind_result(2, 0))
+        .asks(&Message::new(3, search).control("1.2.3.4", of_control.as_bytes()))
+        .answers(&Message::new(3, all(0x64, &[octet_string(target), entry])))
+        .answers(&search_done(3, 0))
+        .asks(&Message::new(4, all(0x6e, &[octet_string(target), comparison])))
+        .answers(&result(4, 0x6f, 6))
+        .asks(&Message::new(5, all(0x66, &[octet_string(target), changes])))
+        .answers(&result_saying(5, 0x67, 50, diagnostic))
+        .asks(&Message::new(
             6,
             all(0x77, &[tlv(0x80, b"1.3.6.1.4.1.4203.1.11.1"), tlv(0x81, value.as_bytes())]),
         ))
-        .answers(extended_result(6, 0))
-        .asks(sasl(7, "PLAIN", format!("\0somebody\0{credentials}").as_bytes()))
-        .answers(bind_result(7, 0))
-        .asks(unbind(8))
+        .answers(&extended_result(6, 0))
+        .asks(&sasl(7, "PLAIN", format!("\0somebody\0{credentials}").as_bytes()))
+        .answers(&bind_result(7, 0))
+        .asks(&unbind(8))
 }
 
 /// A listener of that name that has events, and writes what the filter says about a connection to `access.log`.
@@ -230,10 +230,10 @@ fn names_break_out_of_no_line(ground: &Ground) -> Result<()> {
     let mut wire = bridge.open("full")?;
     wire.play(
         &Script::new()
-            .asks(bind(1, NAME, "secret"))
-            .answers(bind_result(1, 0))
-            .asks(search_for(2, 0, &attribute, &[]))
-            .answers(search_done(2, 0)),
+            .asks(&bind(1, NAME, "secret"))
+            .answers(&bind_result(1, 0))
+            .asks(&search_for(2, 0, &attribute, &[]))
+            .answers(&search_done(2, 0)),
     )?;
     wire.close(End::Client)?;
     bridge.counts("ldap_events_total 3\nldap_connections_closed_total{ending=client} 1")?;

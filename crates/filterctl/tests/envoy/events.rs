@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
-use crate::ground::Ground;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[

@@ -72,15 +72,15 @@ pub(crate) fn of_a_directory(bridge: &Bridge, listener: &str) -> Result<()> {
     wire.play(&lookup(2))?;
     wire.play(
         &Script::new()
-            .asks(search(3).control(PAGED_RESULTS, b"\x30\x05\x02\x01\x0a\x04\x00"))
-            .answers(entry(3, 200))
-            .answers(search_done(3, 4))
-            .asks(extended(4, START_TLS))
-            .answers(extended_result(4, 52))
+            .asks(&search(3).control(PAGED_RESULTS, b"\x30\x05\x02\x01\x0a\x04\x00"))
+            .answers(&entry(3, 200))
+            .answers(&search_done(3, 4))
+            .asks(&extended(4, START_TLS))
+            .answers(&extended_result(4, 52))
             // No search that anybody could understand, and a number that no request has.
-            .asks(Message::new(-1, tlv(0x63, &integer(7))))
-            .answers(search_done(-1, 2))
-            .asks(search(6)),
+            .asks(&Message::new(-1, tlv(0x63, &integer(7))))
+            .answers(&search_done(-1, 2))
+            .asks(&search(6)),
     )?;
     wire.play(&farewell())?;
     wire.close(End::Client)?;
@@ -88,10 +88,10 @@ pub(crate) fn of_a_directory(bridge: &Bridge, listener: &str) -> Result<()> {
     let mut sealing = bridge.open(listener)?;
     sealing.play(
         &Script::new()
-            .asks(sasl(1, "GSSAPI", b"token"))
-            .answers(bind_result(1, 14))
-            .asks(sasl(2, "GSSAPI", b"another token"))
-            .answers(bind_result(2, 0))
+            .asks(&sasl(1, "GSSAPI", b"token"))
+            .answers(&bind_result(1, 14))
+            .asks(&sasl(2, "GSSAPI", b"another token"))
+            .answers(&bind_result(2, 0))
             .says(End::Client, &sealed(100))
             .says(End::Server, &sealed(1_000)),
     )?;

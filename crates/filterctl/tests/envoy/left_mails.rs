@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::endings::closed_and_reset_by_server;
-use crate::ground::Ground;
 use crate::mail::HELLO;
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[("endings: in the middle of a mail", in_the_middle_of_a_mail)];

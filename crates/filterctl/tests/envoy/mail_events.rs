@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::events::events;
-use crate::ground::Ground;
 use crate::mail::{HELLO, QUIT};
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge;
 use crate::counts;
-use crate::ground::Ground;
+use crate::subject::Ground;
 
 pub(crate) const TESTS: &[Test] = &[("transport: STARTTLS", starttls)];
 

@@ -60,9 +60,8 @@ use filterctl::workspace::Workspace;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::directory::LDAP;
-use crate::ground::Ground;
 use crate::mail::SMTP;
-use crate::subject::Subject;
+use crate::subject::{Ground, Subject};
 
 /// A test: a name, and what it does on the release of Envoy, and with the filter, that it is given.
 type Test = (&'static str, fn(&Ground) -> Result<()>);

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::Test;
 use crate::bridge::Bridge;
-use crate::ground::Ground;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[

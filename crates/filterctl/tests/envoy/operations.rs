@@ -6,13 +6,13 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::directory::{farewell, login, lookup};
-use crate::ground::Ground;
 use crate::internal_errors;
 use crate::messages::{
     WHO_AM_I, add, bind, bind_result, compare, delete, entry, extended, extended_result, intermediate,
     modify, modify_dn, notice_of_disconnection, reference, result, result_saying, search, search_done,
 };
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -29,25 +29,25 @@ fn each_is_counted(ground: &Ground) -> Result<()> {
     let mut wire = bridge.opened(&login())?;
     wire.play(
         &Script::new()
-            .asks(search(2))
-            .answers(entry(2, 10))
-            .answers(entry(2, 20_000))
-            .answers(reference(2))
-            .answers(intermediate(2))
-            .answers(search_done(2, 4))
-            .asks(modify(3))
-            .answers(result(3, 0x67, 50))
+            .asks(&search(2))
+            .answers(&entry(2, 10))
+            .answers(&entry(2, 20_000))
+            .answers(&reference(2))
+            .answers(&intermediate(2))
+            .answers(&search_done(2, 4))
+            .asks(&modify(3))
+            .answers(&result(3, 0x67, 50))
             // As Microsoft writes lengths, and much longer than what is looked into.
-            .asks(add(4, 100_000).long())
-            .answers(result(4, 0x69, 0).long())
-            .asks(delete(5))
-            .answers(result(5, 0x6b, 32))
-            .asks(modify_dn(6))
-            .answers(result(6, 0x6d, 0))
-            .asks(compare(7))
-            .answers(result(7, 0x6f, 5))
-            .asks(extended(8, WHO_AM_I))
-            .answers(extended_result(8, 0)),
+            .asks(&add(4, 100_000).long())
+            .answers(&result(4, 0x69, 0).long())
+            .asks(&delete(5))
+            .answers(&result(5, 0x6b, 32))
+            .asks(&modify_dn(6))
+            .answers(&result(6, 0x6d, 0))
+            .asks(&compare(7))
+            .answers(&result(7, 0x6f, 5))
+            .asks(&extended(8, WHO_AM_I))
+            .answers(&extended_result(8, 0)),
     )?;
     wire.play(&farewell())?;
     wire.close(End::Client)?;
@@ -96,12 +96,12 @@ fn binds(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.opened(
         &Script::new()
-            .asks(bind(1, "", ""))
-            .answers(bind_result(1, 0))
-            .asks(bind(2, "cn=app,dc=example", ""))
-            .answers(bind_result(2, 53))
-            .asks(bind(3, "cn=app,dc=example", "wrong"))
-            .answers(result_saying(3, 0x61, 49, WRONG)),
+            .asks(&bind(1, "", ""))
+            .answers(&bind_result(1, 0))
+            .asks(&bind(2, "cn=app,dc=example", ""))
+            .answers(&bind_result(2, 53))
+            .asks(&bind(3, "cn=app,dc=example", "wrong"))
+            .answers(&result_saying(3, 0x61, 49, WRONG)),
     )?;
     wire.play(&login())?;
     wire.play(&lookup(2))?;
@@ -123,17 +123,17 @@ fn binds(ground: &Ground) -> Result<()> {
 
 fn in_flight(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
-    let two_asked = login().then(Script::new().asks(search(2)).asks(search(3)));
+    let two_asked = login().then(Script::new().asks(&search(2)).asks(&search(3)));
     // Answered, in the other order and with their entries in between.
     let mut answered = bridge.opened(&two_asked)?;
     bridge.counts("ldap_operations_in_flight 2")?;
     answered.play(
         &Script::new()
-            .answers(entry(3, 10))
-            .answers(entry(2, 10))
-            .answers(entry(3, 10))
-            .answers(search_done(3, 0))
-            .answers(search_done(2, 32)),
+            .answers(&entry(3, 10))
+            .answers(&entry(2, 10))
+            .answers(&entry(3, 10))
+            .answers(&search_done(3, 0))
+            .answers(&search_done(2, 32)),
     )?;
     bridge.counts(
         "ldap_operations_in_flight 0
@@ -169,17 +169,17 @@ fn in_flight(ground: &Ground) -> Result<()> {
 
 fn in_flight_at_a_fault(ground: &Ground) -> Result<()> {
     let bridge = internal_errors::bridge(ground, &json!({"reporter": "gateway"}))?;
-    let mut wire = bridge.opened(&login().then(Script::new().asks(search(2)).asks(search(3))))?;
+    let mut wire = bridge.opened(&login().then(Script::new().asks(&search(2)).asks(&search(3))))?;
     bridge.counts("ldap_operations_in_flight 2")?;
     // At a comparison this module panics.
-    wire.play(&Script::new().asks(compare(4)))?;
+    wire.play(&Script::new().asks(&compare(4)))?;
     bridge.counts(
         "ldap_operations_in_flight 0
          ldap_unanswered_operations_total 2
          ldap_internal_errors_total 1
          envoy_sdk_panics_total 1",
     )?;
-    wire.play(&Script::new().answers(search_done(3, 0)).answers(search_done(2, 0)))?;
+    wire.play(&Script::new().answers(&search_done(3, 0)).answers(&search_done(2, 0)))?;
     wire.close(End::Client)?;
     bridge.counts(
         "ldap_operations_in_flight 0
@@ -197,7 +197,7 @@ fn persistent(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway", "level": "detailed"}))?;
     let (oid, value) = PERSISTENT_SEARCH;
     let mut wire = bridge.opened(&login())?;
-    wire.play(&Script::new().asks(search(2).control(oid, value)).answers(entry(2, 30)))?;
+    wire.play(&Script::new().asks(&search(2).control(oid, value)).answers(&entry(2, 30)))?;
     wire.play(&lookup(3))?;
     bridge.counts(
         "ldap_persistent_searches 1
@@ -221,7 +221,7 @@ fn persistent(ground: &Ground) -> Result<()> {
 fn notice(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.opened(&login().then(lookup(2)))?;
-    wire.play(&Script::new().answers(notice_of_disconnection()))?;
+    wire.play(&Script::new().answers(&notice_of_disconnection()))?;
     wire.close(End::Server)?;
     bridge.counts(
         "ldap_unsolicited_notifications_total{notice=disconnection} 1

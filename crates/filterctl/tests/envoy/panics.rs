@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::Bridge;
 use crate::counts::{self, SOON};
-use crate::ground::Ground;
 use crate::modules::Module;
+use crate::subject::Ground;
 use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[

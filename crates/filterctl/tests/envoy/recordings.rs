@@ -17,7 +17,7 @@ use session_test::{Recordings, Series, shared_captures};
 use crate::Test;
 use crate::bridge;
 use crate::counts::SOON;
-use crate::ground::Ground;
+use crate::subject::Ground;
 use crate::{expected_of_directories, expected_of_mail};
 
 /// Where recordings are.

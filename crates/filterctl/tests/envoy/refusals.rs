@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::bridge::{self, LISTENER};
-use crate::ground::Ground;
+use crate::subject::Ground;
 
 pub(crate) const TESTS: &[Test] = &[
     ("refusals: a mistaken configuration, in the listener", mistakes_in_the_listener),

@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail};
 
-use crate::messages::Message;
 use crate::wire::End;
 
 /// What both ends of a connection say, one after the other.
@@ -34,16 +33,6 @@ impl Script {
     pub(crate) fn says(mut self, end: End, octets: &[u8]) -> Self {
         self.0.push((end, octets.to_vec()));
         self
-    }
-
-    /// Then the client sends this message.
-    pub(crate) fn asks(self, message: Message) -> Self {
-        self.says(End::Client, &message.octets())
-    }
-
-    /// Then the server sends this message.
-    pub(crate) fn answers(self, message: Message) -> Self {
-        self.says(End::Server, &message.octets())
     }
 
     /// Then all of this.

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
 use crate::directory::lookup;
-use crate::ground::Ground;
 use crate::messages::{bind_result, entry, sasl, search, search_done, unbind};
 use crate::sasl::{HEADER, sealed, signed, signed_rotated};
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -21,10 +21,10 @@ pub(crate) const TESTS: &[Test] = &[
 /// A login in two rounds.
 fn kerberos() -> Script {
     Script::new()
-        .asks(sasl(1, "GSS-SPNEGO", b"a ticket"))
-        .answers(bind_result(1, 14))
-        .asks(sasl(2, "GSS-SPNEGO", b"an answer"))
-        .answers(bind_result(2, 0))
+        .asks(&sasl(1, "GSS-SPNEGO", b"a ticket"))
+        .answers(&bind_result(1, 14))
+        .asks(&sasl(2, "GSS-SPNEGO", b"an answer"))
+        .answers(&bind_result(2, 0))
 }
 
 fn only_signed(ground: &Ground) -> Result<()> {

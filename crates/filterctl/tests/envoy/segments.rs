@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
 use crate::directory::{login, lookup};
-use crate::ground::Ground;
 use crate::messages::{add, entry, result, search, search_done};
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -21,7 +21,7 @@ fn many_segments(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway", "level": "detailed"}))?;
     let mut wire = bridge.opened(&login())?;
     // Each octet has to arrive before the next one leaves.
-    let script = lookup(2).then(Script::new().asks(add(3, 300).long()).answers(result(3, 0x69, 0).long()));
+    let script = lookup(2).then(Script::new().asks(&add(3, 300).long()).answers(&result(3, 0x69, 0).long()));
     for (end, octets) in script.parts() {
         for octet in octets {
             wire.say(end, &[*octet])?;

@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
 use crate::directory::{login, lookup};
-use crate::ground::Ground;
 use crate::messages::{START_TLS, extended, extended_result, search};
 use crate::script::Script;
+use crate::subject::Ground;
 use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -23,7 +23,7 @@ const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 fn accepted(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.open(LISTENER)?;
-    let seen = Script::new().asks(extended(1, START_TLS)).answers(extended_result(1, 0));
+    let seen = Script::new().asks(&extended(1, START_TLS)).answers(&extended_result(1, 0));
     wire.play(&seen)?;
     wire.say(End::Client, HELLO)?;
     wire.say(End::Server, &[0x30; 1_000])?;
@@ -55,7 +55,7 @@ fn accepted(ground: &Ground) -> Result<()> {
 fn refused(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.open(LISTENER)?;
-    wire.play(&Script::new().asks(extended(1, START_TLS)).answers(extended_result(1, 52)))?;
+    wire.play(&Script::new().asks(&extended(1, START_TLS)).answers(&extended_result(1, 52)))?;
     wire.play(&login())?;
     wire.play(&lookup(2))?;
     wire.close(End::Client)?;
@@ -74,8 +74,8 @@ fn injected(ground: &Ground) -> Result<()> {
     let bridge = Bridge::with(ground, &json!({"reporter": "gateway"}))?;
     let mut wire = bridge.open(LISTENER)?;
     let smuggled = search(2).octets();
-    wire.play(&Script::new().asks(extended(1, START_TLS)).says(End::Client, &smuggled))?;
-    wire.play(&Script::new().answers(extended_result(1, 0)).says(End::Client, HELLO))?;
+    wire.play(&Script::new().asks(&extended(1, START_TLS)).says(End::Client, &smuggled))?;
+    wire.play(&Script::new().answers(&extended_result(1, 0)).says(End::Client, HELLO))?;
     wire.close(End::Client)?;
     bridge.counts(&format!(
         "ldap_start_tls_total{{outcome=accepted}} 1
@@ -89,8 +89,8 @@ fn injected(ground: &Ground) -> Result<()> {
     ))?;
     // The same in front of a refusal was said too early, and is a request.
     let mut early = bridge.open(LISTENER)?;
-    early.play(&Script::new().asks(extended(1, START_TLS)).says(End::Client, &smuggled))?;
-    early.play(&Script::new().answers(extended_result(1, 2)))?;
+    early.play(&Script::new().asks(&extended(1, START_TLS)).says(End::Client, &smuggled))?;
+    early.play(&Script::new().answers(&extended_result(1, 2)))?;
     early.close(End::Client)?;
     bridge.counts(&format!(
         "ldap_start_tls_total{{outcome=refused}} 1

@@ -1,10 +1,15 @@
 //! A filter under test, and what its peers say in the tests that every filter has to pass.
 
 use anyhow::Result;
+use envoy_runner::WasmFilter;
+use serde_json::Value;
 
 use crate::bridge::Bridge;
 use crate::modules::Module;
 use crate::script::Script;
+
+/// What a test of a filter stands on.
+pub(crate) type Ground = crate::ground::Ground<&'static Subject>;
 
 /// A filter under test, and what its peers say in the tests that every filter has to pass.
 ///
@@ -57,5 +62,13 @@ impl Subject {
     /// Text in which `*_` is what it stands for.
     pub(crate) fn series(&self, text: &str) -> String {
         text.replace("*_", &format!("{}_", self.name))
+    }
+}
+
+impl Ground {
+    /// The filter with this configuration.
+    pub(crate) fn filter(&self, configuration: &Value) -> Result<WasmFilter> {
+        let module = self.subject.module.artifact()?;
+        Ok(WasmFilter::new(self.subject.name, &module.path).configuration(configuration.to_string()))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
-use crate::ground::Ground;
+use crate::subject::Ground;
 use crate::tls::Authority;
 use crate::wire::{End, Wire};
 

@@ -11,11 +11,15 @@ mod connection_gate;
 mod counts;
 mod finger_filter;
 #[path = "../envoy/ground.rs"]
+#[allow(dead_code, reason = "each of these tests is about an example of its own")]
 mod ground;
 mod hello_http;
 mod http_authorisation;
 mod panic_on_demand;
 mod sample;
+#[path = "../envoy/script.rs"]
+#[allow(dead_code, reason = "these tests need a part of what others need")]
+mod script;
 mod server;
 #[path = "../envoy/wire.rs"]
 #[allow(dead_code, reason = "these tests need a part of what others need")]
@@ -70,7 +74,7 @@ fn trial(version: EnvoyVersion, envoy: &Result<EnvoyBinary, RunnerError>, (name,
     let name = format!("envoy {version}: {name}");
     match envoy {
         Ok(binary) => {
-            let ground = Ground::new(binary.clone(), &format!("examples {name}"));
+            let ground = Ground::new(binary.clone(), (), &format!("examples {name}"));
             Trial::test(name, move || ground.stand(test).map_err(|error| Failed::from(format!("{error:#}"))))
         }
         Err(missing) => {
