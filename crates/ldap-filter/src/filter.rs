@@ -11,6 +11,7 @@ use crate::catalogue::{CONNECTIONS_CLOSED, LDAP};
 use crate::count::count;
 use crate::event::{BindSummary, Identity, LdapEvent, OperationSummary, Protection, SearchSummary};
 use crate::limits::LdapLimits;
+use crate::protocol::result_code::ResultCode;
 use crate::session::LdapSession;
 
 /// What this module contains: the network filter `ldap`.
@@ -101,10 +102,7 @@ fn describe_operation(operation: &OperationSummary<'_>, event: &mut Event, redac
     event.set("number", operation.number);
     event.set("operation", operation.operation.as_str());
     event.set("outcome", operation.outcome.as_str());
-    if let Some(code) = operation.code {
-        event.set("result", code.label().as_str());
-        event.set("code", code.0);
-    }
+    describe_result(operation.code, event);
     if let Some(latency) = operation.latency {
         event.set("latency_microseconds", latency);
     }
@@ -155,10 +153,7 @@ fn describe_bind(bind: &BindSummary<'_>, event: &mut Event, redactor: &Redactor)
         event.set("mechanism", mechanism.as_str());
     }
     event.set("outcome", bind.outcome.as_str());
-    if let Some(code) = bind.code {
-        event.set("result", code.label().as_str());
-        event.set("code", code.0);
-    }
+    describe_result(bind.code, event);
     if let Some(reason) = bind.reason {
         event.set("reason", reason.as_str());
     }
@@ -168,6 +163,13 @@ fn describe_bind(bind: &BindSummary<'_>, event: &mut Event, redactor: &Redactor)
         event.set("duration_microseconds", total);
     }
     describe_identity(bind.identity, event, redactor);
+}
+
+fn describe_result(code: Option<ResultCode>, event: &mut Event) {
+    if let Some(code) = code {
+        event.set("result", code.label().as_str());
+        event.set("code", code.0);
+    }
 }
 
 /// As whom somebody acts, as far as that may be said: `authenticated` is one of a few words, `identity` a name.

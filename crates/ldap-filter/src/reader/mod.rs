@@ -9,7 +9,7 @@ mod messages;
 mod tests;
 mod token;
 
-use session_driver::{Need, OpaqueCause};
+use session_driver::{Need, OpaqueCause, Opening};
 
 use self::messages::{Broken, Messages, Scrutiny, Want};
 use self::token::{Before, TokenReader};
@@ -88,9 +88,6 @@ enum Layer {
     /// Nothing that can be read, ever again.
     Lost,
 }
-
-// RFC 8446, 5.1: a record of type handshake (22), and the first octet of its version.
-const TLS_HELLO: &[u8] = &[0x16, 0x03];
 
 /// How many octets tell a message from the length of a buffer, and are part of either.
 const BETWEEN: usize = 2;
@@ -214,7 +211,7 @@ impl Reader {
                 self.plain(piece, sink);
             }
             // As the length of a buffer it would be far too much.
-            TLS_HELLO => self.lose(Anomaly::TlsHello, sink),
+            _ if Opening::of(piece) == Some(Opening::Tls) => self.lose(Anomaly::TlsHello, sink),
             [0, second] if self.may_be_wrapped => self.layer = Layer::Length { first: [0, *second] },
             _ if self.may_be_wrapped => self.lose(Anomaly::OversizedSaslBuffer, sink),
             _ => self.lose(Anomaly::NotLdap, sink),
