@@ -8,10 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
+use crate::cluster;
 use crate::debian::Bundle;
 use crate::directory::client::java;
+use crate::go::GoProgram;
 use crate::instance::may_change_root;
 use crate::mail::client::nodemailer;
+use crate::release;
 
 /// A program that tests and benchmarks talk to or through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +53,24 @@ pub enum Peer {
     Ldap3,
     /// Java, with its own LDAP client (JNDI) and the UnboundID LDAP SDK.
     JavaLdap,
+    /// Prometheus and promtool.
+    Prometheus,
+    /// Chromium, without a window.
+    Chromium,
+    /// skopeo, which copies container images.
+    Skopeo,
+    /// A container registry: CNCF's distribution, as Debian packages it.
+    Registry,
+    /// Helm 3.
+    Helm3,
+    /// Helm 4.
+    Helm4,
+    /// Kubernetes' API server with etcd, and kubectl.
+    KubeApiServer,
+    /// Istio's own code that turns resources into Envoy's configuration, and its CRDs.
+    Istio,
+    /// Istio's agent, as far as it fetches modules.
+    IstioAgent,
 }
 
 /// Whether a peer can be used here.
@@ -109,6 +130,22 @@ impl Peer {
         Self::Nodemailer,
     ];
 
+    /// What shows and stores metrics, and shows pages.
+    pub const OBSERVABILITY: [Self; 2] = [Self::Prometheus, Self::Chromium];
+
+    /// What a release is pushed to and pulled with.
+    pub const RELEASE: [Self; 3] = [Self::Skopeo, Self::Registry, Self::IstioAgent];
+
+    /// What takes charts and manifests.
+    pub const CLUSTER: [Self; 4] = [Self::Helm3, Self::Helm4, Self::KubeApiServer, Self::Istio];
+
+    /// All peers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let groups: [&[Self]; 5] =
+            [&Self::MAIL, &Self::DIRECTORY, &Self::OBSERVABILITY, &Self::RELEASE, &Self::CLUSTER];
+        groups.into_iter().flatten().copied()
+    }
+
     /// The name to show and to select by, such as `postfix`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -130,6 +167,15 @@ impl Peer {
             Self::PythonLdap => "python-ldap",
             Self::Ldap3 => "ldap3",
             Self::JavaLdap => "java-ldap",
+            Self::Prometheus => "prometheus",
+            Self::Chromium => "chromium",
+            Self::Skopeo => "skopeo",
+            Self::Registry => "registry",
+            Self::Helm3 => "helm3",
+            Self::Helm4 => "helm4",
+            Self::KubeApiServer => "kube-apiserver",
+            Self::Istio => "istio",
+            Self::IstioAgent => "istio-agent",
         }
     }
 
@@ -147,7 +193,13 @@ impl Peer {
             Self::LdapUtils => Some(&Bundle::LDAP_UTILS),
             Self::PythonLdap => Some(&Bundle::PYTHON_LDAP),
             Self::SambaAd | Self::LdbTools => Some(&Bundle::SAMBA),
+            Self::Prometheus => Some(&Bundle::PROMETHEUS),
+            Self::Chromium => Some(&Bundle::CHROMIUM),
+            Self::Skopeo => Some(&Bundle::SKOPEO),
+            Self::Registry => Some(&Bundle::REGISTRY),
             Self::Smtplib | Self::Lettre | Self::Nodemailer | Self::Ldap3 | Self::JavaLdap => None,
+            Self::Helm3 | Self::Helm4 | Self::KubeApiServer => None,
+            Self::Istio | Self::IstioAgent => None,
         }
     }
 
@@ -218,6 +270,11 @@ impl Peer {
                     .ok_or_else(|| missing("its npm package is not here yet".to_owned(), DOWNLOAD))
             }
             Self::JavaLdap => java::find().map_err(|why| missing(why, DOWNLOAD)),
+            Self::Helm3 => built(&cluster::HELM_3).map_err(|why| missing(why, DOWNLOAD)),
+            Self::Helm4 => built(&cluster::HELM_4).map_err(|why| missing(why, DOWNLOAD)),
+            Self::KubeApiServer => cluster::api_server::find().map_err(|why| missing(why, DOWNLOAD)),
+            Self::Istio => cluster::istio::find().map_err(|why| missing(why, DOWNLOAD)),
+            Self::IstioAgent => built(&release::ISTIO_AGENT).map_err(|why| missing(why, DOWNLOAD)),
             _ => Ok(std::env::current_exe().unwrap_or_default()),
         }
     }
@@ -237,8 +294,16 @@ impl Peer {
             bundle.install()?;
         } else if self == Self::Nodemailer && program("npm").is_some() {
             nodemailer::install()?;
-        } else if self == Self::JavaLdap {
-            java::install()?;
+        } else {
+            match self {
+                Self::JavaLdap => java::install()?,
+                Self::Helm3 => drop(cluster::HELM_3.install()?),
+                Self::Helm4 => drop(cluster::HELM_4.install()?),
+                Self::KubeApiServer => cluster::api_server::install()?,
+                Self::Istio => cluster::istio::install()?,
+                Self::IstioAgent => drop(release::ISTIO_AGENT.install()?),
+                _ => {}
+            }
         }
         self.require()
     }
@@ -249,7 +314,7 @@ impl Peer {
 /// # Errors
 /// As [`install`].
 pub fn install_all() -> Result<Vec<Missing>> {
-    install(&[&Peer::MAIL[..], &Peer::DIRECTORY].concat())
+    install(&Peer::all().collect::<Vec<_>>())
 }
 
 /// Installs those peers, and returns the ones that stay out of reach.
@@ -279,6 +344,11 @@ pub fn install(peers: &[Peer]) -> Result<Vec<Missing>> {
 #[must_use]
 pub fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// A Go program, if it has been built.
+fn built(program: &GoProgram) -> Result<PathBuf, String> {
+    program.find().ok_or_else(|| "it is not built from its Go sources yet".to_owned())
 }
 
 /// The program of that name in `PATH`, provided that it starts. Asked once for each name: to start npm takes

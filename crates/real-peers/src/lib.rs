@@ -54,10 +54,17 @@
 //! [`debian`] (where the programs come from), [`instance`] (the root that one runs in), [`Recorder`] (which
 //! writes down what they say to each other).
 
+pub mod browser;
+pub mod cluster;
+pub mod daemon;
 pub mod debian;
 pub mod directory;
+pub mod go;
 pub mod instance;
 pub mod mail;
+pub mod observability;
+pub mod pypi;
+pub mod release;
 
 mod availability;
 mod folders;

@@ -55,6 +55,9 @@ const ONLY_FOR_INSTALLING: [&str; 31] = [
     "usrmerge",
 ];
 
+/// Drivers of graphics cards, and the compiler that they bring. Nothing here draws with one.
+const GRAPHICS_DRIVERS: [&str; 3] = ["libgl1-mesa-dri", "libllvm15", "libz3-4"];
+
 /// What a package brings and no program here reads.
 const NOT_UNPACKED: [&str; 7] = [
     "./usr/share/doc",
@@ -105,6 +108,17 @@ impl Bundle {
         name: "samba-ad",
         packages: &["samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "ldb-tools"],
     };
+    /// Prometheus, with promtool.
+    pub const PROMETHEUS: Self = Self { name: "prometheus", packages: &["prometheus"] };
+    /// Chromium as a program without windows, with fonts to write in: proportional ones and one of fixed width.
+    pub const CHROMIUM: Self =
+        Self { name: "chromium", packages: &["chromium-headless-shell", "fonts-inter", "fonts-dejavu-core"] };
+    /// skopeo, which copies container images between registries and folders.
+    pub const SKOPEO: Self = Self { name: "skopeo", packages: &["skopeo"] };
+    /// CNCF's distribution: a container registry.
+    pub const REGISTRY: Self = Self { name: "registry", packages: &["docker-registry"] };
+    /// etcd, which Kubernetes' API server keeps its objects in, and kubectl.
+    pub const ETCD: Self = Self { name: "etcd", packages: &["etcd-server", "kubernetes-client"] };
 
     /// Whether this machine has the tools to download and unpack Debian's packages.
     #[must_use]
@@ -150,7 +164,8 @@ impl Bundle {
             return Ok(root);
         }
         eprintln!("downloading Debian's {} into {}", self.packages.join(", "), folder.display());
-        let archives = apt::download(self.packages, &ONLY_FOR_INSTALLING, &folder.join("archives"))
+        let left_out = [&ONLY_FOR_INSTALLING[..], &GRAPHICS_DRIVERS].concat();
+        let archives = apt::download(self.packages, &left_out, &folder.join("archives"))
             .with_context(|| format!("downloading Debian's {}", self.packages.join(", ")))?;
         let partial = folder.join(format!("{}.partial", self.name));
         if partial.exists() {

@@ -43,6 +43,11 @@ impl Program {
         &self.libraries
     }
 
+    /// The bundle's dynamic loader.
+    pub(crate) fn loader(&self) -> &Path {
+        &self.loader
+    }
+
     /// A command that runs a Perl script of the bundle with the bundle's Perl and modules.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Every server takes a mail from every client, delivers it unchanged, and refuses what it must.
 
-use anyhow::{Result, ensure};
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use real_peers::mail::rules::{GREYLISTED, MAILBOX_FULL, UNKNOWN_USER};
 use real_peers::mail::{Client, ClientOptions, Mail, MailServer, Server, StartTls, Tls};
@@ -18,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             if server.has_working_tls() {
                 trials.push(trial(&name("starttls_and_auth"), &peers, move || {
                     starttls_and_auth(server, client)
+                }));
+                trials.push(trial(&name("tls_from_the_start_and_auth"), &peers, move || {
+                    tls_from_the_start_and_auth(server, client)
                 }));
             }
         }
@@ -67,20 +72,33 @@ fn refused(server: Server, client: Client) -> Result<()> {
     Ok(())
 }
 
+fn tls_from_the_start_and_auth(server: Server, client: Client) -> Result<()> {
+    let server = MailServer::start(server)?;
+    let address = server.smtps().context("the server has no listener for TLS from the start")?;
+    accepted_over_tls(&server, client, address, Tls::FromTheStart(server.certificate()?))
+}
+
+fn accepted_over_tls(server: &MailServer, client: Client, address: SocketAddr, tls: Tls) -> Result<()> {
+    let mail = Mail::new("app@client.test", ["alice@good.test"], TEXT);
+    let options = ClientOptions { tls, auth: true, lmtp: false };
+    let submission = client.send(address, &mail, &options)?;
+    ensure!(submission.accepted && submission.refusals.is_empty(), "{submission:?}");
+    ensure!(server.mailbox().wait_for(1)?[0].carries(&client.submitted(mail.message)));
+    ensure!(server.tally_after(1)?.mails_accepted == 1);
+    Ok(())
+}
+
 fn starttls_and_auth(server: Server, client: Client) -> Result<()> {
     let server = MailServer::start(server)?;
-    let mail = Mail::new("app@client.test", ["alice@good.test"], TEXT);
-    let options = ClientOptions { tls: Tls::StartTls(server.certificate()?), auth: true, lmtp: false };
-    let submission = client.send(server.smtp(), &mail, &options)?;
-    ensure!(submission.accepted && submission.refusals.is_empty(), "{submission:?}");
-    ensure!(server.mailbox().wait_for(1)?[0].carries(&client.submitted(mail.message.clone())));
-    ensure!(server.tally_after(1)?.mails_accepted == 1);
+    let tls = Tls::StartTls(server.certificate()?);
+    accepted_over_tls(&server, client, server.smtp(), tls.clone())?;
     // And a server that does not offer it does not get the mail.
     let bare = MailServer::start_with(
         server.kind(),
         real_peers::mail::ServerOptions { starttls: StartTls::NotOffered },
     )?;
-    let submission = client.send(bare.smtp(), &mail, &options);
+    let mail = Mail::new("app@client.test", ["alice@good.test"], TEXT);
+    let submission = client.send(bare.smtp(), &mail, &ClientOptions { tls, auth: true, lmtp: false });
     ensure!(!submission.is_ok_and(|submission| submission.accepted), "sent without TLS");
     ensure!(bare.tally_after(1)?.mails_accepted == 0);
     Ok(())

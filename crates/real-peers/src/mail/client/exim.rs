@@ -25,7 +25,7 @@ pub(super) fn send(
     let instance = Instance::new("exim-client", bundle, &[EXIM])?;
     instance.folder("var/spool/exim4", EXIM.id, 0o750)?;
     instance.folder("srv/log", EXIM.id, 0o755)?;
-    if let Tls::StartTls(pem) = &options.tls {
+    if let Some(pem) = options.tls.trusted() {
         instance.file(TRUSTED, pem, 0o644)?;
     }
     instance.file("etc/exim4/exim4.conf", configuration(server, options), 0o644)?;
@@ -54,10 +54,14 @@ pub(super) fn send(
 
 fn configuration(server: SocketAddr, options: &ClientOptions) -> String {
     let (host, port) = (server.ip(), server.port());
-    let protocol = if options.lmtp { "lmtp" } else { "smtp" };
+    let protocol = match options.tls {
+        _ if options.lmtp => "lmtp",
+        Tls::FromTheStart(_) => "smtps",
+        _ => "smtp",
+    };
     let tls = match options.tls {
         Tls::Never => "  hosts_avoid_tls = *\n".to_owned(),
-        Tls::StartTls(_) => format!(
+        Tls::StartTls(_) | Tls::FromTheStart(_) => format!(
             "  hosts_require_tls = *\n  tls_verify_certificates = {TRUSTED}\n  tls_verify_hosts = *\n  \
              tls_verify_cert_hostnames =\n"
         ),

@@ -22,11 +22,14 @@ pub(super) fn send(server: SocketAddr, mail: &Mail, options: &ClientOptions) -> 
         .port(server.port())
         .hello_name(ClientId::Domain("app.client.test".to_owned()))
         .timeout(Some(DEADLINE));
-    if let Tls::StartTls(pem) = &options.tls {
+    if let Some(pem) = options.tls.trusted() {
         let parameters = TlsParameters::builder(HOST.to_owned())
             .add_root_certificate(Certificate::from_pem(pem)?)
             .build_rustls()?;
-        transport = transport.tls(LettreTls::Required(parameters));
+        transport = transport.tls(match options.tls {
+            Tls::FromTheStart(_) => LettreTls::Wrapper(parameters),
+            _ => LettreTls::Required(parameters),
+        });
     }
     if let Some((user, password)) = login(options) {
         transport = transport

@@ -32,7 +32,7 @@ pub enum Client {
     Exim,
 }
 
-/// Whether a client uses STARTTLS.
+/// Whether a client uses TLS, and from when on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Tls {
     /// Never.
@@ -40,12 +40,24 @@ pub enum Tls {
     Never,
     /// Always, trusting this certificate (PEM) only. swaks trusts any.
     StartTls(Vec<u8>),
+    /// TLS from the first octet (RFC 8314, 3.3), trusting likewise.
+    FromTheStart(Vec<u8>),
+}
+
+impl Tls {
+    /// The trusted certificate (PEM), if there is to be TLS.
+    fn trusted(&self) -> Option<&[u8]> {
+        match self {
+            Self::Never => None,
+            Self::StartTls(pem) | Self::FromTheStart(pem) => Some(pem),
+        }
+    }
 }
 
 /// How a client shall go about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// Whether with STARTTLS.
+    /// Whether with TLS.
     pub tls: Tls,
     /// Whether to log in, as [`USER`], with AUTH PLAIN.
     pub auth: bool,

@@ -22,7 +22,10 @@ struct Order<'a> {
     recipients: &'a [String],
     /// Latin-1: one character for each octet.
     message: String,
+    /// The only one to trust; without it there is no TLS.
     certificate: Option<String>,
+    /// Whether TLS begins with the first octet, instead of by STARTTLS.
+    from_the_start: bool,
     user: Option<&'static str>,
     password: Option<&'static str>,
 }
@@ -41,10 +44,7 @@ pub(super) fn run(
     mail: &Mail,
     options: &ClientOptions,
 ) -> Result<Submission> {
-    let certificate = match &options.tls {
-        Tls::Never => None,
-        Tls::StartTls(pem) => Some(String::from_utf8(pem.clone())?),
-    };
+    let certificate = options.tls.trusted().map(|pem| String::from_utf8(pem.to_vec())).transpose()?;
     let (user, password) = login(options).unzip();
     let order = Order {
         host: server.ip().to_string(),
@@ -54,6 +54,7 @@ pub(super) fn run(
         recipients: &mail.recipients,
         message: mail.message.iter().copied().map(char::from).collect(),
         certificate,
+        from_the_start: matches!(options.tls, Tls::FromTheStart(_)),
         user,
         password,
     };

@@ -8,11 +8,21 @@ import sys
 order = json.load(sys.stdin)
 answer = {"accepted": False, "refusals": []}
 
-with smtplib.SMTP(order["host"], order["port"], local_hostname="app.client.test", timeout=60) as client:
+# smtplib checks the name that it connected to, which here is an address the certificate has too.
+trusted = ssl.create_default_context(cadata=order["certificate"]) if order["certificate"] else None
+options = {"local_hostname": "app.client.test", "timeout": 60}
+
+
+def connect():
+    if order["from_the_start"]:
+        return smtplib.SMTP_SSL(order["host"], order["port"], context=trusted, **options)
+    return smtplib.SMTP(order["host"], order["port"], **options)
+
+
+with connect() as client:
     client.set_debuglevel(1)  # the transcript, on standard error
-    if order["certificate"]:
-        # smtplib checks the name that it connected to, which here is an address the certificate has too.
-        client.starttls(context=ssl.create_default_context(cadata=order["certificate"]))
+    if trusted and not order["from_the_start"]:
+        client.starttls(context=trusted)
     try:
         if order["user"]:
             client.ehlo_or_helo_if_needed()

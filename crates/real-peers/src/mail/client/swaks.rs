@@ -29,9 +29,11 @@ pub(super) fn send(
         .args(["--helo", "app.client.test", "--from", sender, "--to", &mail.recipients.join(",")])
         // swaks stuffs the dots and adds the end of data itself.
         .args(["--data", "-", "--timeout", "60"]);
-    if options.tls != Tls::Never {
-        command.arg("--tls");
-    }
+    command.args(match options.tls {
+        Tls::Never => None,
+        Tls::StartTls(_) => Some("--tls"),
+        Tls::FromTheStart(_) => Some("--tls-on-connect"),
+    });
     if let Some((user, password)) = login(options) {
         command.args(["--auth", "PLAIN", "--auth-user", user, "--auth-password", password]);
     }

@@ -36,6 +36,7 @@ pub(super) fn prepare(bundle: &Path, ports: Ports, options: ServerOptions) -> Re
         arguments: &["-F"],
         log: "srv/log/mail.log",
         proxy: false,
+        tls: false,
     })
 }
 

@@ -27,10 +27,11 @@ pub(super) fn prepare(bundle: &Path, ports: Ports, options: ServerOptions) -> Re
         arguments: &["-bdf", "-q1d"],
         log: "srv/log/mainlog",
         proxy: true,
+        tls: true,
     })
 }
 
-fn configuration(Ports { plain, proxy }: Ports, options: ServerOptions) -> String {
+fn configuration(Ports { plain, proxy, tls }: Ports, options: ServerOptions) -> String {
     let tls_hosts = if options.starttls == StartTls::NotOffered { "" } else { "*" };
     format!(
         "primary_hostname = {HOST}
@@ -38,7 +39,8 @@ spool_directory = /var/spool/exim4
 log_file_path = /srv/log/%slog
 log_selector = +smtp_connection +received_recipients -queue_run
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = {plain} : {proxy}
+daemon_smtp_ports = {plain} : {proxy} : {tls}
+tls_on_connect_ports = {tls}
 hosts_proxy = <; ${{if eq{{$received_port}}{{{proxy}}}{{127.0.0.1}}{{}}}}
 prdr_enable = true
 chunking_advertise_hosts = *

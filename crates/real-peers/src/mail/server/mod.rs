@@ -22,9 +22,10 @@ use crate::waiting::wait_until;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
     /// Postfix: AUTH PLAIN, LOGIN and CRAM-MD5 in clear text too, CHUNKING, PIPELINING, DSN, SMTPUTF8,
-    /// XCLIENT, XFORWARD, PROXY v1 and v2. Its log counts everything in [`ServerTally`].
+    /// XCLIENT, XFORWARD, PROXY v1 and v2, TLS from the first octet on a port of its own. Its log counts everything in [`ServerTally`].
     Postfix,
-    /// Exim: AUTH PLAIN and LOGIN, CHUNKING, PIPELINING, DSN, SMTPUTF8, PRDR, PROXY v1 and v2.
+    /// Exim: AUTH PLAIN and LOGIN, CHUNKING, PIPELINING, DSN, SMTPUTF8, PRDR, PROXY v1 and v2, TLS from the
+    /// first octet on a port of its own.
     Exim,
     /// OpenSMTPD 6.8: DSN, PROXY v2; neither PIPELINING, CHUNKING nor SMTPUTF8, and SIZE is looked at only
     /// when the content is there. Debian's build offers STARTTLS, answers 220, and then fails every
@@ -103,6 +104,7 @@ impl Server {
 struct Ports {
     plain: u16,
     proxy: u16,
+    tls: u16,
 }
 
 /// A server that is configured and not yet started.
@@ -114,6 +116,8 @@ struct Prepared {
     log: &'static str,
     /// Whether it has a listener for the PROXY protocol.
     proxy: bool,
+    /// Whether it has a listener for TLS from the first octet.
+    tls: bool,
 }
 
 /// A running server. Dropping it ends it, with all of its processes.
@@ -123,6 +127,7 @@ pub struct MailServer {
     ports: Ports,
     log: &'static str,
     proxy: bool,
+    tls: bool,
 }
 
 /// How often to choose other ports when somebody else took ours before the server did.
@@ -153,16 +158,18 @@ impl MailServer {
     }
 
     fn try_start(kind: Server, bundle: &Path, options: ServerOptions) -> Result<Self> {
-        let ports = Ports { plain: free_port()?, proxy: free_port()? };
-        let Prepared { mut instance, program, arguments, log, proxy } =
+        let ports = Ports { plain: free_port()?, proxy: free_port()?, tls: free_port()? };
+        let Prepared { mut instance, program, arguments, log, proxy, tls } =
             kind.prepare(bundle, ports, options)?;
         instance.start(program, arguments)?;
-        let mut server = Self { kind, instance, ports, log, proxy };
+        let mut server = Self { kind, instance, ports, log, proxy, tls };
         wait_until("the server to listen", || {
             if let Some(status) = server.instance.ended()? {
                 bail!("it ended with {status} and wrote:\n{}", server.log());
             }
-            let ready = is_listening(ports.plain)? && (!proxy || is_listening(ports.proxy)?);
+            let ready = is_listening(ports.plain)?
+                && (!proxy || is_listening(ports.proxy)?)
+                && (!tls || is_listening(ports.tls)?);
             Ok(ready.then_some(()))
         })
         .with_context(|| format!("it wrote:\n{}", server.log()))?;
@@ -185,6 +192,12 @@ impl MailServer {
     #[must_use]
     pub fn smtp_behind_proxy(&self) -> Option<SocketAddr> {
         self.proxy.then(|| (Ipv4Addr::LOCALHOST, self.ports.proxy).into())
+    }
+
+    /// Where it speaks TLS from the first octet (RFC 8314, 3.3), if it has such a listener.
+    #[must_use]
+    pub fn smtps(&self) -> Option<SocketAddr> {
+        self.tls.then(|| (Ipv4Addr::LOCALHOST, self.ports.tls).into())
     }
 
     /// What it delivered.

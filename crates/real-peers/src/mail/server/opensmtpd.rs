@@ -35,10 +35,11 @@ pub(super) fn prepare(bundle: &Path, ports: Ports, options: ServerOptions) -> Re
         arguments: &["-d"],
         log: "srv/log/console",
         proxy: true,
+        tls: false,
     })
 }
 
-fn configuration(Ports { plain, proxy }: Ports, options: ServerOptions) -> String {
+fn configuration(Ports { plain, proxy, .. }: Ports, options: ServerOptions) -> String {
     // Logging in is offered under TLS only, whatever the configuration says.
     let tls = match options.starttls {
         StartTls::NotOffered => String::new(),

@@ -44,6 +44,7 @@ pub(super) fn prepare(bundle: &Path, ports: Ports, options: ServerOptions) -> Re
         arguments: &["-d", "-c", "/etc/postfix"],
         log: "srv/log/mail.log",
         proxy: true,
+        tls: true,
     })
 }
 
@@ -99,12 +100,14 @@ in_flow_delay = 0
     )
 }
 
-fn master_cf(Ports { plain, proxy }: Ports) -> String {
+fn master_cf(Ports { plain, proxy, tls }: Ports) -> String {
     // service, type, private, unprivileged, chroot, wakeup, process limit, command
     format!(
         "{plain} inet n - n - - smtpd
 {proxy} inet n - n - - smtpd
   -o smtpd_upstream_proxy_protocol=haproxy
+{tls} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
