@@ -56,7 +56,7 @@ impl Catalogue {
             if metric.help.trim().is_empty() {
                 found.push(Violation::NoHelp(metric.name));
             }
-            for Dimension { name, values } in metric.dimensions {
+            for Dimension { name, values, .. } in metric.dimensions {
                 if common.contains(name) {
                     found.push(Violation::ReservedLabel(metric.name, name));
                 }

@@ -7,6 +7,9 @@ pub struct Dimension {
     pub name: &'static str,
     /// Every value the label can take, in index order.
     pub values: &'static [&'static str],
+    /// What each value means, in the same order: its doc comment. Not in a Wasm module, which never tells it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub help: &'static [&'static str],
 }
 
 /// A label whose values are a closed set: an enum made with [`label!`](macro@crate::label).
@@ -74,7 +77,8 @@ tuple_labels!(A a, B b);
 tuple_labels!(A a, B b, C c);
 tuple_labels!(A a, B b, C c, D d);
 
-/// Declares a closed label set: an enum whose variants are the label's values.
+/// Declares a closed label set: an enum whose variants are the label's values. A variant's doc comment says what the value
+/// means; it has no other attributes.
 ///
 /// The values must satisfy [`is_label_value`](crate::is_label_value); [`Catalogue::violations`](crate::Catalogue::violations)
 /// tells when one does not.
@@ -83,14 +87,14 @@ macro_rules! label {
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident : $label:literal {
-            $($(#[$variant_meta:meta])* $variant:ident = $value:literal),+ $(,)?
+            $($(#[doc = $help:literal])* $variant:ident = $value:literal),+ $(,)?
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $vis enum $name {
             $(
-                $(#[$variant_meta])*
+                $(#[doc = $help])*
                 #[doc = concat!("The value `", $value, "`.")]
                 $variant
             ),+
@@ -103,8 +107,12 @@ macro_rules! label {
         }
 
         impl $crate::Label for $name {
-            const DIMENSION: $crate::Dimension =
-                $crate::Dimension { name: $label, values: &[$($value),+] };
+            const DIMENSION: $crate::Dimension = $crate::Dimension {
+                name: $label,
+                values: &[$($value),+],
+                #[cfg(not(target_arch = "wasm32"))]
+                help: &[$(concat!($($help, "\n"),*)),+],
+            };
             const VALUES: &'static [Self] = Self::ALL;
 
             fn index(self) -> usize {
@@ -130,6 +138,20 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..<(Colour, Size)>::SERIES).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_value_s_doc_comment_is_its_help() {
+        crate::label! {
+            enum Shade: "shade" {
+                /// No light.
+                /// At all.
+                Dark = "dark",
+                Bright = "bright",
+            }
+        }
+        assert_eq!(Shade::DIMENSION.help, [" No light.\n At all.\n", ""]);
+        assert_eq!(Shade::ALL.len(), Shade::DIMENSION.help.len());
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl fmt::Display for StatName<'_> {
             write!(f, "{name}=.={value};.;")?;
         }
         let mut stride = self.metric.series();
-        for Dimension { name, values } in self.metric.dimensions {
+        for Dimension { name, values, .. } in self.metric.dimensions {
             stride /= values.len().max(1);
             let index = self.series.checked_div(stride).unwrap_or(0) % values.len().max(1);
             write!(f, "{name}=.={};.;", values.get(index).copied().unwrap_or("other"))?;

@@ -74,7 +74,7 @@ catalogue! {
 
 catalogue! {
     /// What the SDK counts per module version, with the labels `extension`, `version` and `panic`.
-    pub(crate) static VM: "envoy_sdk" {
+    pub static VM: "envoy_sdk" {
         /// Plugins started, once in each VM: one per worker, one of the main thread, and one in which Envoy tries a
         /// configuration first. Tells versions apart during an upgrade, and shows reloads after a trap.
         counter VM_STARTS: () = "vm_starts_total", Summary, FromStart;

@@ -135,7 +135,7 @@ mod buffer;
 mod bytes;
 mod call_out;
 mod callback_context;
-mod catalogue;
+pub mod catalogue;
 #[cfg(feature = "json")]
 mod config;
 mod configure;

@@ -30,7 +30,7 @@ label! {
     pub enum BindResult: "outcome" {
         /// The client is in.
         Succeeded = "succeeded",
-        /// It is not.
+        /// The client is not in.
         Failed = "failed",
     }
 }
@@ -66,7 +66,7 @@ catalogue! {
         /// Operations without a final response when the connection ended or went opaque. Persistent searches are
         /// left out.
         counter UNANSWERED: () = "unanswered_operations_total", Summary, FromStart;
-        /// The same by operation.
+        /// Operations without a final response, by operation.
         counter UNANSWERED_OPERATIONS: Answered = "unanswered_by_operation_total", Detailed, OnUse;
         /// Requests that were not paired with their answers, because too many were waiting.
         counter UNPAIRED: () = "unpaired_requests_total", Summary, FromStart;
@@ -78,7 +78,7 @@ catalogue! {
         /// Binds that were answered, all rounds of one together, by how the client proved who it is, result, and
         /// how its leg was protected.
         counter BINDS: (BindKind, BindResult, Transport) = "binds_total", Summary, OnUse;
-        /// The same by SASL mechanism.
+        /// SASL binds that were answered, by mechanism, result, and how the client's leg was protected.
         counter BIND_MECHANISMS: (Mechanism, BindResult, Transport) = "bind_mechanisms_total", Detailed, OnUse;
         /// Binds that were begun and never answered for good.
         counter BINDS_UNFINISHED: () = "unfinished_binds_total", Summary, FromStart;
@@ -91,7 +91,7 @@ catalogue! {
         counter SEARCH_SCOPES: Scope = "search_scopes_total", Summary, OnUse;
         /// Searches begun, by kind.
         counter SEARCH_KINDS: SearchKind = "search_kinds_total", Summary, FromStart;
-        /// Searches begun, by both.
+        /// Searches begun, by how far they look and by kind.
         counter SEARCHES: (Scope, SearchKind) = "searches_total", Detailed, OnUse;
         /// Persistent searches that are open now.
         gauge PERSISTENT: () = "persistent_searches", Summary, FromStart;
@@ -118,18 +118,18 @@ catalogue! {
         counter START_TLS: StartTlsOutcome = "start_tls_total", Summary, FromStart;
         /// Octets between StartTLS and the answer that accepted it: injected requests.
         counter SMUGGLED_OCTETS: () = "smuggled_octets_total", Summary, FromStart;
-        /// Connections with such octets.
+        /// Connections with octets between StartTLS and the answer that accepted it.
         counter SMUGGLED_CONNECTIONS: () = "smuggled_connections_total", Summary, FromStart;
         /// Unsolicited notifications.
         counter UNSOLICITED: Notice = "unsolicited_notifications_total", Summary, FromStart;
         /// Buffers of SASL security layers, by whether they could be looked into.
         counter SASL_BUFFERS: Protection = "sasl_buffers_total", Summary, OnUse;
-        /// Octets of one such buffer, without its length.
+        /// Octets of one buffer of a SASL security layer, without its length.
         histogram SASL_BUFFER_BYTES: Protection = "sasl_buffer_bytes", Summary, OnUse;
 
         /// Messages whose inside could not be understood, or was too long to be looked at.
         counter UNDECODED: () = "undecoded_messages_total", Summary, FromStart;
-        /// The same by operation.
+        /// Messages whose inside could not be understood, by operation.
         counter UNDECODED_OPERATIONS: Operation = "undecoded_by_operation_total", Detailed, OnUse;
         /// Things that RFC 4511 does not foresee, by kind.
         counter ANOMALIES: Anomaly = "anomalies_total", Summary, OnUse;

@@ -36,21 +36,27 @@ macro_rules! describe {
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema), schemars(bound = "L: JsonSchema + Default"))]
 #[serde(deny_unknown_fields, default, bound = "L: serde::de::DeserializeOwned + Default")]
 pub struct ObserverConfig<L> {
-    /// Tells the metrics of several listeners apart: the label `stat_prefix` of every series.
+    /// Tells the metrics of several listeners apart: the label `stat_prefix` of every series. Give each listener
+    /// its own.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(extend("default" = "default")))]
     pub stat_prefix: StatPrefix,
     /// Which hop this is: the label `reporter` of every series. A message that passes three proxies is
     /// counted three times, and dashboards select one reporter.
     pub reporter: Reporter,
-    /// Whether the filter looks at data at all.
+    /// Whether the filter looks at data at all. Where the configuration comes from a file that Envoy watches
+    /// (ECDS), the filter is switched off and on with it, and no connection is closed.
     pub mode: Mode,
-    /// How many metrics are exported. `detailed` adds metrics, never labels.
+    /// How many metrics are exported. `detailed` adds metrics, never labels, so dashboards hold for both.
     pub level: DetailLevel,
     /// Whether a field that this version does not know is refused. With `false` it is ignored, logged and
-    /// counted, so that a new configuration can meet an old module during a rollback.
+    /// counted (`config_fields_ignored_total`), so that a new configuration can meet an old module during a
+    /// rollback.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(extend("default" = true)))]
     pub strict: Strict,
-    /// What happens to a connection on which the filter itself fails.
+    /// What happens to a connection on which the filter itself fails, by an error or a panic.
     pub on_internal_error: OnInternalError,
-    /// What happens to a connection whose framing is lost.
+    /// What happens to a connection whose framing is lost: octets that the protocol does not allow, or more than
+    /// the limits.
     pub on_protocol_error: OnProtocolError,
     /// One JSON object per transaction or operation, in Envoy's log.
     pub events: EventsConfig,
@@ -120,14 +126,15 @@ impl Default for Strict {
     }
 }
 
+/// A word of a closed list. The default stands in the JSON Schema too, by its word; a test compares the two.
 macro_rules! choice {
     (
         $(#[$meta:meta])*
-        $name:ident { $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }
+        $name:ident = $default:literal { $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-        #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+        #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema), schemars(extend("default" = $default)))]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$variant_meta])* $variant),+ }
     };
@@ -135,7 +142,7 @@ macro_rules! choice {
 
 choice! {
     /// Which hop reports.
-    Reporter {
+    Reporter = "auto" {
         /// What the listener's traffic direction says, at the first connection.
         #[default]
         Auto,
@@ -152,7 +159,7 @@ choice! {
 
 choice! {
     /// Whether the filter looks at data.
-    Mode {
+    Mode = "observe" {
         /// It reads what it needs and counts.
         #[default]
         Observe,
@@ -163,7 +170,7 @@ choice! {
 
 choice! {
     /// How many metrics are exported.
-    DetailLevel {
+    DetailLevel = "summary" {
         /// What dashboards and alerts need.
         #[default]
         Summary,
@@ -174,7 +181,7 @@ choice! {
 
 choice! {
     /// What happens to a connection on which the filter itself fails.
-    OnInternalError {
+    OnInternalError = "passthrough" {
         /// It goes on unmeasured, unchanged and counted: a message that upsets the filter must still arrive.
         #[default]
         Passthrough,
@@ -185,7 +192,7 @@ choice! {
 
 choice! {
     /// What happens to a connection whose framing is lost.
-    OnProtocolError {
+    OnProtocolError = "passthrough" {
         /// It goes on unmeasured, unchanged and counted.
         #[default]
         Passthrough,
@@ -196,7 +203,7 @@ choice! {
 
 choice! {
     /// What an event says about people.
-    Identities {
+    Identities = "off" {
         /// Nothing.
         #[default]
         Off,
@@ -211,7 +218,7 @@ choice! {
 
 choice! {
     /// Where events go.
-    EventSink {
+    EventSink = "log" {
         /// Envoy's log.
         #[default]
         Log,
@@ -220,7 +227,7 @@ choice! {
 
 choice! {
     /// At which level events are logged.
-    EventLogLevel {
+    EventLogLevel = "info" {
         /// `debug`.
         Debug,
         /// `info`.
@@ -239,9 +246,10 @@ choice! {
 pub struct EventsConfig {
     /// Whether events are written.
     pub enabled: bool,
-    /// Where they go.
+    /// Where they go: one line each. Other words are reserved for places to come.
     pub sink: EventSink,
-    /// At which of Envoy's log levels.
+    /// At which of Envoy's log levels. Envoy writes only what its own level lets through (`--log-level`, and
+    /// `--component-log-level wasm:info` for modules alone).
     pub log_level: EventLogLevel,
     /// Which share of events is written, 0 to 1. Metrics always count everything.
     pub sample: Sample,
@@ -250,7 +258,7 @@ pub struct EventsConfig {
     /// What an event says about people.
     pub identities: Identities,
     /// The key for `identities: hmac`. Without one a random key is made that is shared by all workers and
-    /// lost when Envoy ends.
+    /// lost when Envoy ends: hashes of two Envoys, or from before and after a restart, cannot be compared then.
     pub hmac_key: Option<HmacKey>,
 }
 
@@ -291,7 +299,7 @@ limit! {
 pub struct HmacKey {
     /// Names the key in every event, so that keys can be changed.
     pub id: StatPrefix,
-    /// The key: at least 16 characters.
+    /// The key: at least 16 octets. It is in no log, metric or event.
     pub secret: Secret,
 }
 
@@ -389,6 +397,42 @@ mod tests {
         ] {
             assert!(schema.contains(part), "{part} is not in {schema}");
         }
+    }
+
+    #[test]
+    fn the_defaults_of_the_schema_are_those_in_force() {
+        let schema = schemars::schema_for!(ObserverConfig<NoLimits>).to_value();
+        let default = format!("{:?}", ObserverConfig::<NoLimits>::default());
+        let of = |field: &serde_json::Value| match field["$ref"].as_str() {
+            Some(name) => schema.pointer(name.trim_start_matches('#')).unwrap().clone(),
+            None => field.clone(),
+        };
+        let mut checked = 0;
+        for parent in ["", "events"] {
+            let fields = if parent.is_empty() { schema.clone() } else { of(&schema["properties"][parent]) };
+            for (name, field) in fields["properties"].as_object().unwrap() {
+                let value = if field["default"].is_null() {
+                    of(field)["default"].clone()
+                } else {
+                    field["default"].clone()
+                };
+                if value.is_null() {
+                    assert!(
+                        ["events", "limits", "hmac_key"].contains(&name.as_str()),
+                        "{name} has no default"
+                    );
+                    continue;
+                }
+                let json = if parent.is_empty() {
+                    serde_json::json!({name: value})
+                } else {
+                    serde_json::json!({parent: {name: value}})
+                };
+                assert_eq!(format!("{:?}", parse(&json.to_string()).unwrap()), default, "{json}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 13, "fields with a default");
     }
 
     #[test]

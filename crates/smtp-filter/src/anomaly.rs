@@ -47,7 +47,7 @@ label! {
         /// A dot on a line of its own whose line ends lack a CR: the end of the mail to some servers, and not
         /// to others (CVE-2023-51764).
         BareLfEndOfData = "bare_lf_end_of_data",
-        /// The same with line ends that lack the LF.
+        /// A dot on a line of its own whose line ends lack the LF.
         BareCrEndOfData = "bare_cr_end_of_data",
         /// An LF without CR in a mail.
         BareLf = "bare_lf",

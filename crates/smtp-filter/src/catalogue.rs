@@ -49,7 +49,7 @@ catalogue! {
         counter CLOSING_REPLIES: () = "closing_replies_total", Summary, FromStart;
         /// Requests without a reply when the connection ended or went opaque.
         counter UNANSWERED: () = "unanswered_commands_total", Summary, FromStart;
-        /// The same by what was not answered.
+        /// Requests without a reply, by what was not answered.
         counter UNANSWERED_REQUESTS: Request = "unanswered_requests_total", Detailed, OnUse;
         /// From the last octet of a request to the last octet of its reply, queueing behind pipelined requests
         /// included.
@@ -83,12 +83,13 @@ catalogue! {
         histogram END_OF_DATA_LATENCY: () = "end_of_data_latency_microseconds", Summary, OnUse;
         /// From the MAIL command to the last reply of the transaction.
         histogram TRANSACTION_DURATION: TimedOutcome = "transaction_duration_microseconds", Summary, OnUse;
-        /// The part of it during which the client waited for at least one reply: what the server accounts for.
+        /// The part of a transaction's duration during which the client waited for at least one reply: what the server
+        /// accounts for.
         histogram TRANSACTION_WAITING: TimedOutcome = "transaction_waiting_microseconds", Summary, OnUse;
 
         /// AUTH exchanges, by outcome and how the client's leg was protected.
         counter AUTH: (AuthOutcome, Transport) = "auth_total", Summary, OnUse;
-        /// The same by mechanism.
+        /// AUTH exchanges, by mechanism too.
         counter AUTH_MECHANISMS: (Mechanism, AuthOutcome, Transport) = "auth_mechanisms_total", Detailed, OnUse;
         /// One round of an AUTH exchange: from the client's line to the reply.
         histogram AUTH_ROUND_LATENCY: () = "auth_round_latency_microseconds", Summary, OnUse;
@@ -98,7 +99,7 @@ catalogue! {
         counter STARTTLS: StarttlsOutcome = "starttls_total", Summary, FromStart;
         /// Octets between STARTTLS and the reply that accepted it: injected commands (CVE-2011-0411).
         counter SMUGGLED_OCTETS: () = "smuggled_octets_total", Summary, FromStart;
-        /// Connections with such octets.
+        /// Connections with octets between STARTTLS and the reply that accepted it.
         counter SMUGGLED_CONNECTIONS: () = "smuggled_connections_total", Summary, FromStart;
 
         /// Things that RFC 5321 does not foresee, by kind.

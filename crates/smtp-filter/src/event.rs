@@ -10,7 +10,9 @@ use crate::protocol::ehlo::KeywordSet;
 use crate::protocol::parameter::ParameterSet;
 use crate::protocol::refusal::RefusalReason;
 use crate::protocol::verb::Verb;
-pub use crate::transaction_summary::{Method, Outcome, Refusal, RefusalClass, Stage, TransactionSummary};
+pub use crate::transaction_summary::{
+    Method, Outcome, OutcomeLabel, Refusal, RefusalClass, Stage, TransactionSummary,
+};
 
 /// One thing that happened in a conversation. All durations are in microseconds.
 ///

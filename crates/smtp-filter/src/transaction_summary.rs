@@ -93,15 +93,15 @@ impl Outcome {
 label! {
     /// The outcome of a transaction.
     pub enum OutcomeLabel: "outcome" {
-        /// See [`Outcome::Accepted`].
+        /// The mail was taken for at least one recipient.
         Accepted = "accepted",
-        /// See [`Outcome::Rejected`].
+        /// The server refused it.
         Rejected = "rejected",
-        /// See [`Outcome::Reset`].
+        /// RSET, HELO, XCLIENT or a new MAIL ended it, and the server accepted that.
         Reset = "reset",
-        /// See [`Outcome::Aborted`].
+        /// The client quit, or the connection ended.
         Aborted = "aborted",
-        /// See [`Outcome::Unknown`].
+        /// The session could not see the end of it, or cannot tell what it was.
         Unknown = "unknown",
     }
 }
@@ -137,9 +137,9 @@ label! {
     /// Whether a refused mail may be tried again. Of several refused recipients one 4xx is enough for `4xx`:
     /// the client will come back.
     pub enum RefusalClass: "class" {
-        /// It may.
+        /// It may: the client will come back.
         Transient = "4xx",
-        /// It will not be taken.
+        /// It was refused for good.
         Permanent = "5xx",
     }
 }

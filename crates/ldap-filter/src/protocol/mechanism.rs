@@ -31,7 +31,7 @@ label! {
         ScramSha256Plus = "SCRAM-SHA-256-PLUS",
         /// draft-melnikov-scram-sha-512.
         ScramSha512 = "SCRAM-SHA-512",
-        /// The same, with channel binding.
+        /// draft-melnikov-scram-sha-512, with channel binding.
         ScramSha512Plus = "SCRAM-SHA-512-PLUS",
         /// NTLM, as Cyrus SASL offers it.
         Ntlm = "NTLM",

@@ -82,9 +82,9 @@ impl ReplyClass {
 
 /// Declares the known codes: for each a constant, a label, and the way from the one to the other.
 macro_rules! known_codes {
-    ($($(#[$meta:meta])* $constant:ident $label:ident = $number:literal $value:literal;)+) => {
+    ($($(#[doc = $help:literal])* $constant:ident $label:ident = $number:literal $value:literal;)+) => {
         impl ReplyCode {
-            $($(#[$meta])* pub const $constant: Self = Self($number);)+
+            $($(#[doc = $help])* pub const $constant: Self = Self($number);)+
 
             /// The label value that counts this code.
             pub const fn label(self) -> CodeLabel {
@@ -103,7 +103,7 @@ macro_rules! known_codes {
             /// A reply code as a label: the codes of RFC 5321, of its extensions, and a few others that are
             /// seen; the rest by class.
             pub enum CodeLabel: "code" {
-                $($(#[$meta])* $label = $value,)+
+                $($(#[doc = $help])* $label = $value,)+
                 /// Any other 2xx.
                 OtherCompleted = "other_2xx",
                 /// Any other 3xx.
