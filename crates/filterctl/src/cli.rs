@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, build, demo, new, replay, run, test, validate};
+use crate::{bench, build, config, demo, metrics, new, package, push, replay, run, test, validate};
 
 /// Builds, runs and checks the Envoy enterprise filter suite.
 ///
@@ -18,9 +18,13 @@ pub struct Cli {
 enum Command {
     Bench(bench::Arguments),
     Build(build::Arguments),
+    Config(config::Arguments),
     /// Shows a filter's metrics live: a real application, Envoy and a server, all started by this command.
     Demo(demo::Arguments),
+    Metrics(metrics::Arguments),
     New(new::Arguments),
+    Package(package::Arguments),
+    Push(push::Arguments),
     /// Plays recorded conversations through Envoy with a filter, cut in three ways, and compares.
     Replay(replay::Arguments),
     Run(run::Arguments),
@@ -38,8 +42,12 @@ impl Cli {
         match self.command {
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Build(arguments) => build::run(&arguments),
+            Command::Config(arguments) => config::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::Metrics(arguments) => metrics::run(&arguments),
             Command::New(arguments) => new::run(&arguments),
+            Command::Package(arguments) => package::run(&arguments),
+            Command::Push(arguments) => push::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),

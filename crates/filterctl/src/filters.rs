@@ -9,11 +9,7 @@ use session_driver::{check_config, config_schema};
 use smtp_filter::Smtp;
 
 use crate::display::{LDAP, Layout, SMTP};
-
-/// The labels that every series of a filter carries.
-const COMMON_LABELS: [&str; 2] = ["stat_prefix", "reporter"];
-/// The labels that every series of the SDK carries.
-const SDK_LABELS: [&str; 3] = ["extension", "version", "panic"];
+use crate::metrics::families;
 
 /// What a network filter of the suite needs of Envoy. Its module imports more, for kinds of extension that it does not
 /// contain: those it never calls.
@@ -123,13 +119,15 @@ impl Filter {
     /// The tag rules that give this filter's metrics, and the SDK's, their labels.
     pub fn stats_tags(&self) -> Vec<StatsTag> {
         let own = self.catalogue.label_names();
-        stats_tags(COMMON_LABELS.into_iter().chain(own).chain(sdk_labels()))
+        stats_tags(families::OF_FILTERS.iter().copied().chain(own).chain(sdk_labels()))
     }
 }
 
 /// The labels of what the SDK counts in every module.
 pub(crate) fn sdk_labels() -> impl Iterator<Item = &'static str> {
-    SDK_LABELS.into_iter().chain(envoy_sdk::SDK.label_names())
+    [families::VM, families::SDK]
+        .into_iter()
+        .flat_map(|family| family.labels.iter().copied().chain(family.catalogue.label_names()))
 }
 
 impl fmt::Debug for Filter {

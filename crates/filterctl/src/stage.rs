@@ -8,6 +8,7 @@ use envoy_runner::{Bootstrap, Delivery, Envoy, EnvoyBinary, Scrape, StartOptions
 use serde_json::Value;
 
 use crate::build;
+use crate::display::News;
 use crate::filters::Filter;
 use crate::workspace::Workspace;
 
@@ -138,6 +139,16 @@ impl Configuration {
         Self(changed)
     }
 
+    /// The same, but with events where it does not say whether there are to be any: for those who watch them. What they
+    /// say about people stays as it is.
+    pub fn with_events(&self) -> Self {
+        let mut events = self.0.get("events").cloned().unwrap_or_else(|| serde_json::json!({}));
+        if let Value::Object(fields) = &mut events {
+            fields.entry("enabled").or_insert(Value::Bool(true));
+        }
+        self.with("events", events)
+    }
+
     /// Whether a field is there.
     pub fn has(&self, field: &str) -> bool {
         self.0.get(field).is_some()
@@ -147,6 +158,11 @@ impl Configuration {
     pub fn json(&self) -> String {
         self.0.to_string()
     }
+
+    /// As a value.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
 }
 
 /// A configuration file that is applied again whenever it changes, without closing a connection.
@@ -154,32 +170,68 @@ impl Configuration {
 pub struct ConfigurationFile {
     file: Option<PathBuf>,
     changed: Option<SystemTime>,
+    with_events: bool,
 }
 
 impl ConfigurationFile {
-    /// Watches this file from now on; nothing if there is none.
-    pub fn watch(file: Option<&Path>) -> Self {
-        let mut watched = Self { file: file.map(Path::to_owned), changed: None };
+    /// Watches this file from now on; nothing if there is none. `with_events` as
+    /// [`Configuration::with_events`].
+    pub fn watch(file: Option<&Path>, with_events: bool) -> Self {
+        let mut watched = Self { file: file.map(Path::to_owned), changed: None, with_events };
         watched.changed = watched.modified();
         watched
     }
 
     /// Applies the file if it has changed since the last time, and says what became of it.
-    pub fn apply(&mut self, stage: &Stage, envoy: &Envoy, listener: &str) -> Option<String> {
+    pub fn apply(&mut self, stage: &Stage, envoy: &Envoy, listener: &str) -> Option<News> {
         let modified = self.modified();
         if modified.is_none() || modified == self.changed {
             return None;
         }
         self.changed = modified;
-        let applied = Configuration::read(stage.filter, self.file.as_deref())
-            .and_then(|configuration| Ok(envoy.update_filter(listener, &stage.filter(&configuration))?));
-        Some(match applied {
-            Ok(()) => "configuration changed: it is in force for new connections".to_owned(),
-            Err(error) => format!("configuration refused, the one before stays in force: {error:#}"),
+        Some(match self.put_in_force(stage, envoy, listener) {
+            Ok(configuration) => News {
+                text: "configuration changed: it is in force for new connections".to_owned(),
+                configuration: Some(configuration.0),
+            },
+            Err(error) => News {
+                text: format!("configuration refused, the one before stays in force: {error:#}"),
+                configuration: None,
+            },
         })
+    }
+
+    fn put_in_force(&self, stage: &Stage, envoy: &Envoy, listener: &str) -> Result<Configuration> {
+        let mut configuration = Configuration::read(stage.filter, self.file.as_deref())?;
+        if self.with_events {
+            configuration = configuration.with_events();
+        }
+        envoy.update_filter(listener, &stage.filter(&configuration))?;
+        Ok(configuration)
     }
 
     fn modified(&self) -> Option<SystemTime> {
         std::fs::metadata(self.file.as_deref()?).ok()?.modified().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_are_on_unless_the_configuration_says_otherwise() {
+        for (before, after) in [
+            (json!({}), json!({"events": {"enabled": true}})),
+            (
+                json!({"events": {"identities": "domain"}}),
+                json!({"events": {"identities": "domain", "enabled": true}}),
+            ),
+            (json!({"events": {"enabled": false}}), json!({"events": {"enabled": false}})),
+        ] {
+            assert_eq!(Configuration(before).with_events(), Configuration(after));
+        }
     }
 }

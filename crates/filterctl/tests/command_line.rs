@@ -51,10 +51,12 @@ fn what_cannot_be_validated_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "filter.json", r#"{"limits": {"max_reply_line": true}}"#);
     let path = path.to_str().unwrap();
-    let said = failure(&["validate", path]);
+    let Said { code, stdout, stderr } = filterctl(&["validate", path]);
+    assert_eq!((code, stderr), (Some(1), format!("filterctl: {path}: 1 error\n")));
+    let place = format!("{path}:1:13: error: ");
     assert!(
-        said.starts_with(&format!("{path}: limits.max_reply_line: invalid type: boolean `true`")),
-        "{said}"
+        stdout.starts_with(&format!("{place}limits.max_reply_line: invalid type: boolean `true`")),
+        "{stdout}"
     );
     let said = failure(&["validate", path, "--filter", "ldpa"]);
     assert!(said.starts_with("no filter is called \"ldpa\"; there are: ") && said.contains("smtp"), "{said}");

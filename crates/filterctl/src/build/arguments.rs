@@ -65,6 +65,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         suffix: arguments.suffix.clone(),
         names: arguments.names,
         toolchain: arguments.toolchain,
+        locked: false,
     };
     let artifacts = build(&workspace, &request, &mut |step| eprintln!("{step}"))?;
     if arguments.json {

@@ -9,19 +9,28 @@ use std::process::{Command, Stdio};
 
 use cargo_metadata::{CrateType, Message, MetadataCommand};
 
-use super::{BuildError, Panic, Request, Toolchain};
+use super::{BuildError, Panic, Request, Toolchain, Unit, UnitKind};
 use crate::workspace::{Module, Workspace};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What modules are compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Compiles the package together with the standard library, and gives back the file that Cargo made.
+/// What one run of Cargo made.
+pub(super) struct Compiled {
+    /// The module.
+    pub(super) path: PathBuf,
+    /// What was compiled for it, the module's own package among it.
+    pub(super) units: Vec<Unit>,
+}
+
+/// Compiles the package together with the standard library.
 pub(super) fn compile(
     toolchain: &Toolchain,
     workspace: &Workspace,
     module: &Module,
     request: &Request,
-) -> Result<PathBuf, BuildError> {
-    fetch(toolchain, module)?;
+) -> Result<Compiled, BuildError> {
+    fetch(toolchain, module, request.locked)?;
     let places = Places::of(toolchain, workspace, module)?;
     // One folder each: a change of the panic strategy would compile everything again.
     let build_folder = workspace.target.join("wasm-build").join(request.panic.as_str());
@@ -36,6 +45,7 @@ pub(super) fn compile(
             Panic::Unwind => "-Zbuild-std=std,panic_unwind",
             Panic::Abort => "-Zbuild-std=std,panic_abort",
         })
+        .args(request.locked.then_some("--locked"))
         .arg("--target-dir")
         .arg(&build_folder)
         .args(["--message-format", "json-render-diagnostics"])
@@ -55,23 +65,29 @@ pub(super) fn compile(
     cargo.arg("--").arg(remap(&workspace.root, "/workspace"));
     let mut child = cargo.spawn().map_err(BuildError::io("starting", &toolchain.cargo))?;
     let mut made = None;
+    let mut units = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(stdout)) {
             let message = message.map_err(BuildError::io("reading from", &toolchain.cargo))?;
             made = wasm_file(&message, module).or(made);
+            units.extend(unit(&message));
         }
     }
     let status = child.wait().map_err(BuildError::io("waiting for", &toolchain.cargo))?;
     if !status.success() {
         return Err(BuildError::Compile { package: module.package.clone(), status });
     }
-    made.ok_or_else(|| BuildError::NoModule { package: module.package.clone() })
+    units.sort();
+    units.dedup();
+    made.map(|path| Compiled { path, units })
+        .ok_or_else(|| BuildError::NoModule { package: module.package.clone() })
 }
 
 /// Downloads what the package depends on, so that [`registry_sources`] is complete.
-fn fetch(toolchain: &Toolchain, module: &Module) -> Result<(), BuildError> {
+fn fetch(toolchain: &Toolchain, module: &Module, locked: bool) -> Result<(), BuildError> {
     let status = Command::new(&toolchain.cargo)
         .args(["fetch", "--quiet", "--target", TARGET])
+        .args(locked.then_some("--locked"))
         .current_dir(&module.folder)
         .env("RUSTC", &toolchain.rustc)
         .stdin(Stdio::null())
@@ -86,6 +102,14 @@ fn wasm_file(message: &Message, module: &Module) -> Option<PathBuf> {
         && artifact.manifest_path.parent().is_some_and(|folder| folder.as_std_path() == module.folder);
     let file = artifact.filenames.iter().find(|file| file.extension() == Some("wasm"))?;
     is_ours.then(|| file.as_std_path().to_owned())
+}
+
+/// What this message says was compiled, now or earlier.
+fn unit(message: &Message) -> Option<Unit> {
+    let Message::CompilerArtifact(artifact) = message else { return None };
+    let for_wasm = |file: &cargo_metadata::camino::Utf8PathBuf| file.iter().any(|part| part == TARGET);
+    let kind = if artifact.filenames.iter().any(for_wasm) { UnitKind::Linked } else { UnitKind::Host };
+    Some(Unit { manifest: artifact.manifest_path.as_std_path().to_owned(), kind })
 }
 
 /// Where sources stand that are neither the module's own nor from a registry.

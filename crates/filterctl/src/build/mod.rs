@@ -9,6 +9,7 @@ mod compile;
 pub mod inspect;
 mod install_once;
 mod optimise;
+mod pinned;
 pub mod toolchain;
 
 use std::fs;
@@ -19,6 +20,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use arguments::{Arguments, run};
+pub use compile::TARGET;
+pub use pinned::{PINNED, PINNED_IN, Pinned};
 pub use toolchain::{Toolchain, ToolchainChoice};
 
 use crate::workspace::{Module, Workspace, WorkspaceError};
@@ -59,6 +62,8 @@ pub struct Request {
     pub names: bool,
     /// Which compiler.
     pub toolchain: ToolchainChoice,
+    /// Refuses to change `Cargo.lock`.
+    pub locked: bool,
 }
 
 /// A module that has been built.
@@ -80,6 +85,35 @@ pub struct Artifact {
     pub sha256: String,
     /// What becomes of a panic in it.
     pub panic: Panic,
+}
+
+/// A package that was compiled for a module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unit {
+    /// Its `Cargo.toml`.
+    pub manifest: PathBuf,
+    /// What became of it.
+    pub kind: UnitKind,
+}
+
+/// What became of a package that was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnitKind {
+    /// It was given to the module's linker.
+    Linked,
+    /// It ran on this machine, as a procedural macro, a build script or a part of one.
+    Host,
+}
+
+/// Modules that have been built, and what they were made of and with.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The modules, each with what was compiled for it, the standard library among it.
+    pub modules: Vec<(Artifact, Vec<Unit>)>,
+    /// The compiler.
+    pub toolchain: Toolchain,
+    /// What wasm-opt says it is; `None` if there was none.
+    pub wasm_opt: Option<String>,
 }
 
 /// Why a module could not be built.
@@ -166,16 +200,34 @@ pub fn build(
     request: &Request,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Artifact>, BuildError> {
+    let record = build_recorded(workspace, request, progress)?;
+    Ok(record.modules.into_iter().map(|(artifact, _)| artifact).collect())
+}
+
+/// As [`build`], and says what went into the modules.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_recorded(
+    workspace: &Workspace,
+    request: &Request,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Record, BuildError> {
     let selection = select(workspace, &request.modules)?;
     let toolchain = Toolchain::find_or_install(request.toolchain, progress)?;
-    let optimiser = optimise::Optimiser::find_or_install(&workspace.tools(), progress)?;
-    selection
-        .into_iter()
-        .map(|(workspace, module)| {
-            let compiled = compile::compile(&toolchain, &workspace, &module, request)?;
-            finish(&workspace, &module, request, &compiled, optimiser.as_ref())
-        })
-        .collect()
+    let tools = workspace.tools();
+    let optimiser = match request.toolchain {
+        ToolchainChoice::Pinned => Some(optimise::Optimiser::pinned(&tools, progress)?),
+        _ => optimise::Optimiser::find_or_install(&tools, progress)?,
+    };
+    let modules = selection.into_iter().map(|(workspace, module)| {
+        let compiled = compile::compile(&toolchain, &workspace, &module, request)?;
+        let artifact = finish(&workspace, &module, request, &compiled.path, optimiser.as_ref())?;
+        Ok((artifact, compiled.units))
+    });
+    let modules = modules.collect::<Result<_, BuildError>>()?;
+    let wasm_opt = optimiser.map(|optimiser| optimiser.version().to_owned());
+    Ok(Record { modules, toolchain, wasm_opt })
 }
 
 /// Builds one module of the workspace at hand, as it is released, and gives back its file. What is done besides
@@ -290,6 +342,7 @@ fn replace_if_changed(path: &Path, content: &[u8]) -> Result<(), BuildError> {
     fs::rename(&beside, path).map_err(BuildError::io("replacing", path))
 }
 
-fn sha256(content: &[u8]) -> String {
+/// The SHA-256 of some octets, in hexadecimal.
+pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::install_once::install_once;
-use super::{BuildError, sha256};
-
-/// The release installed from npm where no good one is on the `PATH`.
-const BINARYEN: &str = "132.0.0";
+use super::{BuildError, PINNED, sha256};
 
 /// Older ones do not know the exception instructions that rustc emits. Debian 12 has 108.
 const OLDEST_WASM_OPT: u32 = 120;
@@ -42,18 +39,26 @@ impl Optimiser {
         if let Some(found) = Self::at(Path::new("wasm-opt")) {
             return Ok(Some(found));
         }
-        let folder = tools.join(format!("tools/binaryen-{BINARYEN}"));
-        let path = folder.join("node_modules/binaryen/bin/wasm-opt");
-        let installed = install_once(&folder, |partial| {
-            progress(&format!("installing wasm-opt (npm binaryen {BINARYEN}) into {}", folder.display()));
-            npm_install(partial)
-        });
-        if let Err(error) = installed {
-            progress(&format!("going on without wasm-opt, so modules are a fifth larger: {error}"));
-            return Ok(None);
+        match Self::pinned(tools, progress) {
+            Ok(optimiser) => Ok(Some(optimiser)),
+            Err(error) => {
+                progress(&format!("going on without wasm-opt, so modules are a fifth larger: {error}"));
+                Ok(None)
+            }
         }
+    }
+
+    /// The release's own wasm-opt, in `tools/` of the folder for tools, whatever is on the `PATH`; installed with npm.
+    pub(super) fn pinned(tools: &Path, progress: &mut dyn FnMut(&str)) -> Result<Self, BuildError> {
+        let folder = tools.join(format!("tools/binaryen-{}", PINNED.binaryen));
+        let path = folder.join("node_modules/binaryen/bin/wasm-opt");
+        install_once(&folder, |partial| {
+            let into = folder.display();
+            progress(&format!("installing wasm-opt (npm binaryen {}) into {into}", PINNED.binaryen));
+            npm_install(partial)
+        })?;
         // Its version is pinned; asking it would take half a second of Node.
-        Ok(Some(Self { path, version: BINARYEN.to_owned() }))
+        Ok(Self { path, version: PINNED.binaryen.to_owned() })
     }
 
     fn at(path: &Path) -> Option<Self> {
@@ -61,6 +66,11 @@ impl Optimiser {
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let number: u32 = version.split_whitespace().find_map(|word| word.parse().ok())?;
         (number >= OLDEST_WASM_OPT).then(|| Self { path: path.to_owned(), version })
+    }
+
+    /// What it says it is.
+    pub(super) fn version(&self) -> &str {
+        &self.version
     }
 
     /// The optimised form of the module. Kept in the folder `cache` under the hash of everything that it depends
@@ -121,10 +131,11 @@ fn forget_earlier(package: &str, cache: &Path) {
 }
 
 fn npm_install(folder: &Path) -> Result<(), BuildError> {
+    let package = format!("binaryen@{}", PINNED.binaryen);
     let output = Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--prefix"])
         .arg(folder)
-        .arg(format!("binaryen@{BINARYEN}"))
+        .arg(&package)
         .output()
         .map_err(|reason| BuildError::Io { action: "npm".to_owned(), reason })?;
     if output.status.success() {
@@ -132,5 +143,5 @@ fn npm_install(folder: &Path) -> Result<(), BuildError> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let reason = said.lines().find(|line| line.contains("error")).unwrap_or("npm failed").to_owned();
-    Err(BuildError::Optimise { package: format!("binaryen@{BINARYEN}"), reason })
+    Err(BuildError::Optimise { package, reason })
 }

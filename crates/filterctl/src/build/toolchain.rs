@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::BuildError;
+use super::{BuildError, PINNED};
 
 /// Which compiler to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -21,6 +21,8 @@ pub enum ToolchainChoice {
     Path,
     /// `/usr/bin/cargo` and `/usr/bin/rustc`, which are those of Debian's packages.
     System,
+    /// The one that releases are built with, wherever it is, and its wasm-opt.
+    Pinned,
 }
 
 /// A compiler with all that it takes to build a module.
@@ -32,6 +34,10 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// What the compiler says it is, such as `rustc 1.96.0 (…)`.
     pub version: String,
+    /// The commit of the compiler's sources, where it says so.
+    pub commit: Option<String>,
+    /// The folder that it is installed in.
+    pub sysroot: PathBuf,
     /// The folder that holds the standard library's source.
     pub source: PathBuf,
     /// The linker, if it is not the compiler's own.
@@ -50,21 +56,21 @@ impl Toolchain {
     ) -> Result<Self, BuildError> {
         let mut reasons = Vec::new();
         for candidate in Candidate::of(choice) {
-            match candidate.complete() {
+            match candidate.fitting(choice) {
                 Ok(toolchain) => return Ok(toolchain),
                 Err(reason) => reasons.push(reason),
             }
         }
         let mut remedies = Vec::new();
         for candidate in Candidate::of(choice) {
-            let Some(command) = candidate.installation() else { continue };
+            let Some(command) = candidate.installation(choice) else { continue };
             remedies.push(format!("`{command}`"));
             if !candidate.may_install() {
                 continue;
             }
             progress(&format!("{}: running `{command}`", reasons.join("; ")));
-            match run(command) {
-                Ok(()) => match candidate.complete() {
+            match run(&command) {
+                Ok(()) => match candidate.fitting(choice) {
                     Ok(toolchain) => return Ok(toolchain),
                     Err(reason) => reasons.push(format!("after `{command}`, {reason}")),
                 },
@@ -72,8 +78,11 @@ impl Toolchain {
             }
         }
         if remedies.is_empty() {
-            remedies
-                .push("install rustup (https://rustup.rs), then `rustup component add rust-src`".to_owned());
+            let then = match choice {
+                ToolchainChoice::Pinned => PINNED.installation(),
+                _ => RUSTUP_INSTALLATION.to_owned(),
+            };
+            remedies.push(format!("install rustup (https://rustup.rs), then `{then}`"));
         }
         Err(BuildError::Toolchain { reason: reasons.join("; "), remedy: remedies.join(" or ") })
     }
@@ -84,6 +93,8 @@ impl Toolchain {
 enum Candidate {
     OnPath,
     System,
+    /// rustup's toolchain that is called as releases want it.
+    Named,
 }
 
 const RUSTUP_INSTALLATION: &str = "rustup component add rust-src";
@@ -96,6 +107,7 @@ impl Candidate {
             ToolchainChoice::Auto => &[Self::OnPath, Self::System],
             ToolchainChoice::Path => &[Self::OnPath],
             ToolchainChoice::System => &[Self::System],
+            ToolchainChoice::Pinned => &[Self::OnPath, Self::System, Self::Named],
         }
     }
 
@@ -103,23 +115,45 @@ impl Candidate {
         match self {
             Self::OnPath => ("cargo".into(), "rustc".into()),
             Self::System => ("/usr/bin/cargo".into(), "/usr/bin/rustc".into()),
+            Self::Named => {
+                let of = |program: &str| {
+                    let arguments = ["which", "--toolchain", PINNED.toolchain, program];
+                    let found = answer(Path::new("rustup"), &arguments);
+                    // A name that says what is missing.
+                    found.unwrap_or_else(|| format!("{program} {} of rustup", PINNED.toolchain)).into()
+                };
+                (of("cargo"), of("rustc"))
+            }
         }
     }
 
     /// The shell command that would add what is missing.
-    fn installation(self) -> Option<&'static str> {
+    fn installation(self, choice: ToolchainChoice) -> Option<String> {
+        let pinned = choice == ToolchainChoice::Pinned;
         match self {
-            Self::OnPath => is_on_path("rustup").then_some(RUSTUP_INSTALLATION),
-            Self::System => Path::new("/etc/debian_version").exists().then_some(DEBIAN_INSTALLATION),
+            // What they are is up to others, so they cannot be made to fit.
+            Self::OnPath | Self::System if pinned => None,
+            Self::OnPath => is_on_path("rustup").then(|| RUSTUP_INSTALLATION.to_owned()),
+            Self::System => Path::new("/etc/debian_version").exists().then(|| DEBIAN_INSTALLATION.to_owned()),
+            Self::Named => is_on_path("rustup").then(|| PINNED.installation()),
         }
     }
 
     /// rustup changes only the user's own toolchain; apt needs root, and nobody is asked for a password.
     fn may_install(self) -> bool {
         match self {
-            Self::OnPath => true,
+            Self::OnPath | Self::Named => true,
             Self::System => answer(Path::new("id"), &["-u"]).as_deref() == Some("0"),
         }
+    }
+
+    /// The toolchain if it is complete and what `choice` asks for; else why not.
+    fn fitting(self, choice: ToolchainChoice) -> Result<Toolchain, String> {
+        let toolchain = self.complete()?;
+        if choice == ToolchainChoice::Pinned && toolchain.version != PINNED.rustc {
+            return Err(format!("{} is not {}", toolchain.version, PINNED.rustc));
+        }
+        Ok(toolchain)
     }
 
     /// The toolchain, or what it lacks.
@@ -147,7 +181,11 @@ impl Candidate {
         } else {
             Some(find_linker().ok_or_else(|| format!("{version} has no WebAssembly linker"))?)
         };
-        Ok(Toolchain { cargo, rustc, version, source, linker })
+        let commit = answer(&rustc, &["--version", "--verbose"]).and_then(|text| {
+            let said = text.lines().find_map(|line| line.strip_prefix("commit-hash: "))?;
+            said.bytes().all(|octet| octet.is_ascii_hexdigit()).then(|| said.to_owned())
+        });
+        Ok(Toolchain { cargo, rustc, version, commit, sysroot, source, linker })
     }
 }
 

@@ -27,6 +27,7 @@ use crate::display::{Lines, MetricDocument, Output, Overview, Snapshot, Stop, Wa
 use crate::filters::Filter;
 use crate::per_filter::{About, PerFilter};
 use crate::stage::{self, Configuration, ConfigurationFile, Stage};
+use crate::web::{Hop, Live, Run, Web, WebArguments};
 
 /// The name in the server's certificate.
 const SERVER_NAME: &str = "server.example";
@@ -98,6 +99,9 @@ struct Demo {
     /// Prints the final metrics as one JSON document on standard output, and everything else on standard error.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    web: WebArguments,
 }
 
 /// Runs a demo.
@@ -136,7 +140,11 @@ struct Report {
 
 impl Demo {
     fn run(&self, filter: &'static Filter, cast: &Cast) -> Result<()> {
-        let configuration = Configuration::read(filter, self.config.as_deref())?;
+        let mut configuration = Configuration::read(filter, self.config.as_deref())?;
+        if self.web.is_wanted() {
+            configuration = configuration.with_events();
+        }
+        let web = self.web.open()?;
         let stop = Stop::listen()?;
         let stage = Stage::set(filter, self.envoy.as_deref())?;
         let program = application::build(&stage.workspace.root, cast.application)?;
@@ -154,10 +162,23 @@ impl Demo {
         let address = envoy.address(filter.listener)?;
         let arguments = self.application_arguments(cast, address, &authority)?;
         let (mut application, lines) = Application::start(cast.application, &program, &arguments)?;
+        let run = Run {
+            command: "demo",
+            path: vec![
+                Hop::named(cast.application),
+                Hop::at("Envoy", address),
+                Hop::at(cast.server, server.address()),
+            ],
+            configuration: &configuration,
+            configuration_file: self.config.as_deref(),
+            run_for: self.run_for,
+            said_by: cast.application,
+        };
+        let mut page = web.as_ref().map(|web| Live::begin(web, &stage, &envoy, run)).transpose()?;
         let watch = Watch {
             envoy: &envoy,
             layout: filter.layout,
-            headline: vec![
+            headline: [
                 format!(
                     "filterctl demo {} · Envoy {} with {}",
                     filter.name,
@@ -170,13 +191,16 @@ impl Demo {
                     envoy.admin_address(),
                     self.output().how_to_stop(self.run_for)
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(web.as_ref().map(Web::url))
+            .collect(),
             run_for: self.run_for,
             stop,
         };
-        let mut file = ConfigurationFile::watch(self.config.as_deref());
+        let mut file = ConfigurationFile::watch(self.config.as_deref(), web.is_some());
         let mut log = Some(Lines { title: cast.application, lines });
-        watch.show(self.output(), &mut log, &mut || {
+        watch.show(self.output(), &mut log, &mut page, &mut || {
             application.check_alive()?;
             Ok(file.apply(&stage, &envoy, filter.listener))
         })?;
@@ -193,6 +217,10 @@ impl Demo {
             application,
             server: server.counted()?,
         };
+        if let (Some(web), Some(mut page)) = (web, page) {
+            page.end(&envoy, &scrape, Some(serde_json::to_value(&report.comparison)?))?;
+            web.finish();
+        }
         envoy.stop()?;
         self.tell(&report, &Overview::new(filter.layout, &scrape))?;
         if report.comparison.differences().next().is_some() {

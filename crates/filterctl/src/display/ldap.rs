@@ -1,6 +1,6 @@
 //! What is shown of the `ldap-filter`.
 
-use super::overview::{CountPanel, LatencyRows, Layout};
+use super::layout::{Chart, CountPanel, LatencyRows, Layout};
 
 /// Operations in the order of a conversation.
 const OPERATIONS: &[&str] =
@@ -45,6 +45,7 @@ pub const LDAP: Layout = Layout {
                 ("undecoded", "undecoded_messages_total"),
                 ("notices", "unsolicited_notifications_total"),
             ]),
+            CountPanel::new("Endings", "connections_closed_total", &["ending"]).then(&["unbind"]),
         ],
     ],
     latencies: &[
@@ -66,5 +67,13 @@ pub const LDAP: Layout = Layout {
             label: None,
             order: &[],
         },
+    ],
+    charts: &[
+        Chart::rate("Binds", "binds_total", "outcome"),
+        Chart::quantiles("Latency", "operation_latency_microseconds"),
+        Chart::rate("Requests", "requests_total", "operation"),
+        Chart::rate("Answers", "responses_total", "outcome"),
+        Chart::OCTETS,
+        Chart::CONNECTIONS,
     ],
 };

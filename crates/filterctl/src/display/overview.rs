@@ -1,49 +1,10 @@
-//! What the terminal shows of a filter's metrics: a few panels of numbers.
+//! What is shown of a filter's metrics at one moment: a few panels of numbers.
 
 use std::collections::BTreeMap;
 
 use envoy_runner::Scrape;
 
-/// Which metrics a filter's panels show.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout {
-    /// The filter's name, the first part of its metrics' names.
-    pub filter: &'static str,
-    /// Columns of panels of counts, each from top to bottom.
-    pub columns: &'static [&'static [CountPanel]],
-    /// Histograms in microseconds.
-    pub latencies: &'static [LatencyRows],
-}
-
-/// A panel that splits a counter by labels.
-#[derive(Clone, Copy, Debug)]
-pub struct CountPanel {
-    /// What the panel is called.
-    pub title: &'static str,
-    /// The metric, without the filter's name.
-    pub metric: &'static str,
-    /// The labels whose values make the rows, joined by a space.
-    pub labels: &'static [&'static str],
-    /// Rows that are shown even while they are 0.
-    pub always: &'static [&'static str],
-    /// Further rows in the order in which they are to stand. Others follow by name.
-    pub then: &'static [&'static str],
-    /// Other counters, each a row at the end: what it is called, and the metric.
-    pub also: &'static [(&'static str, &'static str)],
-}
-
-/// A histogram in microseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct LatencyRows {
-    /// What its rows are called.
-    pub title: &'static str,
-    /// The metric, without the filter's name.
-    pub metric: &'static str,
-    /// The label whose values make the rows; one row if not given.
-    pub label: Option<&'static str>,
-    /// Its values in the order in which they are to stand. Others follow by name.
-    pub order: &'static [&'static str],
-}
+use super::layout::{CountPanel, LatencyRows, Layout};
 
 /// All panels at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,6 +17,10 @@ pub struct Overview {
     pub connections: Vec<Share>,
     /// Octets that passed, by whether they could be looked into.
     pub octets: Vec<Share>,
+    /// Connections that began.
+    pub opened: f64,
+    /// Those of them that have not ended.
+    pub open: f64,
 }
 
 /// A title and rows of numbers.
@@ -63,6 +28,8 @@ pub struct Overview {
 pub struct Panel {
     /// What the numbers count.
     pub title: &'static str,
+    /// The metric that they are from.
+    pub metric: String,
     /// Names and numbers.
     pub rows: Vec<(String, f64)>,
 }
@@ -72,10 +39,14 @@ pub struct Panel {
 pub struct Latency {
     /// What took so long.
     pub name: String,
+    /// The metric that it is from.
+    pub metric: String,
     /// How often.
     pub count: f64,
     /// The median in microseconds.
     pub p50: f64,
+    /// The value in microseconds that 90 % stay below.
+    pub p90: f64,
     /// The value in microseconds that 99 % stay below.
     pub p99: f64,
 }
@@ -105,6 +76,8 @@ impl Overview {
                 .collect(),
             connections: shares(by_labels(scrape, &name("connections_total"), &["visibility"])),
             octets: shares(by_labels(scrape, &name("bytes_total"), &["visibility"])),
+            opened: scrape.counter(&name("connections_opened_total"), &[]),
+            open: open_connections(layout.filter, scrape),
         }
     }
 
@@ -115,26 +88,6 @@ impl Overview {
 }
 
 impl CountPanel {
-    /// A panel that shows what has been counted, by name.
-    pub const fn new(title: &'static str, metric: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { title, metric, labels, always: &[], then: &[], also: &[] }
-    }
-
-    /// The same with rows that are shown even while they are 0.
-    pub const fn always(self, always: &'static [&'static str]) -> Self {
-        Self { always, ..self }
-    }
-
-    /// The same with an order of further rows.
-    pub const fn then(self, then: &'static [&'static str]) -> Self {
-        Self { then, ..self }
-    }
-
-    /// The same with other counters at the end.
-    pub const fn also(self, also: &'static [(&'static str, &'static str)]) -> Self {
-        Self { also, ..self }
-    }
-
     fn read(&self, filter: &str, scrape: &Scrape) -> Panel {
         let named = |metric: &str| format!("{filter}_{metric}");
         let mut values = by_labels(scrape, &named(self.metric), self.labels);
@@ -146,7 +99,7 @@ impl CountPanel {
             self.also.iter().map(|(name, metric)| ((*name).to_owned(), scrape.counter(&named(metric), &[])));
         let others = ordered(values, self.then).into_iter().chain(also);
         rows.extend(others.filter(|(_, value)| *value > 0.0));
-        Panel { title: self.title, rows }
+        Panel { title: self.title, metric: named(self.metric), rows }
     }
 }
 
@@ -170,7 +123,7 @@ fn ordered(mut values: BTreeMap<String, f64>, order: &[&str]) -> Vec<(String, f6
 
 /// Sums of a metric by the values of these labels, joined by a space. A label that says `none` adds nothing to
 /// the name.
-fn by_labels(scrape: &Scrape, metric: &str, labels: &[&str]) -> BTreeMap<String, f64> {
+pub(crate) fn by_labels(scrape: &Scrape, metric: &str, labels: &[&str]) -> BTreeMap<String, f64> {
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     for series in scrape.samples(metric) {
         let values = labels.iter().filter_map(|label| series.label(label)).filter(|value| *value != "none");
@@ -179,12 +132,20 @@ fn by_labels(scrape: &Scrape, metric: &str, labels: &[&str]) -> BTreeMap<String,
     sums
 }
 
+/// How many connections a filter has seen the beginning of, and not the end.
+pub(crate) fn open_connections(filter: &str, scrape: &Scrape) -> f64 {
+    let count = |metric: &str| scrape.counter(&format!("{filter}_{metric}"), &[]);
+    count("connections_opened_total") - count("connections_closed_total")
+}
+
 fn latency(name: String, metric: &str, labels: &[(&str, &str)], scrape: &Scrape) -> Option<Latency> {
     let histogram = scrape.histogram(metric, labels)?;
     Some(Latency {
         name,
+        metric: metric.to_owned(),
         count: histogram.count,
         p50: histogram.quantile(0.5)?,
+        p90: histogram.quantile(0.9)?,
         p99: histogram.quantile(0.99)?,
     })
 }
@@ -223,6 +184,7 @@ mod tests {
             },
             LatencyRows { title: "all", metric: "wait_microseconds", label: None, order: &[] },
         ],
+        charts: &[],
     };
 
     #[test]

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table};
 
 use super::overview::{Latency, Overview, Panel, Share};
-use super::units;
+use super::{Tone, units};
 
 /// What stands above and below the numbers.
 pub(super) struct Surroundings<'a> {
@@ -143,25 +143,28 @@ fn latencies(frame: &mut Frame<'_>, area: Rect, latencies: &[Latency]) {
             Cell::from(latency.name.clone()),
             number(units::count(latency.count)),
             number(units::microseconds(latency.p50)),
+            number(units::microseconds(latency.p90)),
             number(units::microseconds(latency.p99)).style(Style::new().bold()),
         ])
     });
     let rows: Vec<Row<'_>> = if latencies.is_empty() { vec![none()] } else { rows.collect() };
-    let titles = ["", "times", "p50", "p99"].map(|title| number(title.to_owned()));
-    let widths = [Constraint::Fill(1), Constraint::Length(7), Constraint::Length(9), Constraint::Length(9)];
+    let titles = ["", "times", "p50", "p90", "p99"].map(|title| number(title.to_owned()));
+    let [times, quantile] = [7, 9].map(Constraint::Length);
+    let widths = [Constraint::Fill(1), times, quantile, quantile, quantile];
     let table =
         Table::new(rows, widths).header(Row::new(titles).fg(Color::DarkGray)).block(frame_of("Latency"));
     frame.render_widget(table, area);
 }
 
 fn shares(frame: &mut Frame<'_>, area: Rect, overview: &Overview) {
-    let mut lines = Vec::new();
     let width = usize::from(area.width);
+    let [opened, open] = [overview.opened, overview.open].map(units::count);
+    let mut lines = vec![Line::from(format!("{opened} connections, {open} of them open"))];
     for (what, shares, unit) in [
-        ("connections", &overview.connections, units::count as fn(f64) -> String),
-        ("octets", &overview.octets, units::octets),
+        ("those that ended", &overview.connections, units::count as fn(f64) -> String),
+        ("the octets", &overview.octets, units::octets),
     ] {
-        lines.push(Line::from(format!("of the {what}")).fg(Color::DarkGray));
+        lines.push(Line::from(format!("of {what}")).fg(Color::DarkGray));
         lines.extend(shares.iter().map(|share| bar(share, width, unit)));
     }
     frame.render_widget(Paragraph::new(lines).block(frame_of("Visibility")), area);
@@ -203,18 +206,16 @@ fn none() -> Row<'static> {
     Row::new([Cell::from("none so far").style(Style::new().fg(Color::DarkGray))])
 }
 
-/// Good is green, temporary is yellow, bad is red: by the first word that says which.
+/// Good is green, temporary is yellow, bad is red.
 fn tone(name: &str, value: f64) -> Style {
-    let color = |word| match word {
-        "accepted" | "2xx" | "success" | "succeeded" => Some(Color::Green),
-        "rejected" | "refused" | "5xx" | "failed" | "invalidCredentials" => Some(Color::Red),
-        "4xx" | "reset" | "aborted" | "unknown" | "unanswered" => Some(Color::Yellow),
-        _ => None,
-    };
-    match name.split(' ').find_map(color) {
-        _ if value == 0.0 => Style::new().fg(Color::DarkGray),
-        Some(color) => Style::new().fg(color),
-        None => Style::new(),
+    if value == 0.0 {
+        return Style::new().fg(Color::DarkGray);
+    }
+    match Tone::of(name) {
+        Tone::Good => Style::new().fg(Color::Green),
+        Tone::Temporary => Style::new().fg(Color::Yellow),
+        Tone::Bad => Style::new().fg(Color::Red),
+        Tone::Plain => Style::new(),
     }
 }
 
@@ -228,6 +229,7 @@ mod tests {
     fn overview(accepted: f64) -> Overview {
         let panel = |title, rows: &[(&str, f64)]| Panel {
             title,
+            metric: String::new(),
             rows: rows.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         };
         Overview {
@@ -241,12 +243,16 @@ mod tests {
             ],
             latencies: vec![Latency {
                 name: "reply to MAIL".to_owned(),
+                metric: String::new(),
                 count: 3.0,
                 p50: 80.0,
+                p90: 990.0,
                 p99: 1_500.0,
             }],
             connections: vec![Share { name: "parsed".to_owned(), count: 3.0, share: 0.75 }],
             octets: vec![Share { name: "parsed".to_owned(), count: 1_000.0, share: 1.0 }],
+            opened: 5.0,
+            open: 2.0,
         }
     }
 
@@ -284,7 +290,9 @@ mod tests {
             "reply to MAIL",
             "80 µs",
             "1.5 ms",
+            "990 µs",
             "Visibility",
+            "5 connections, 2 of them open",
             "75 %",
             "1.0 kB",
             "Anomalies",
@@ -297,13 +305,9 @@ mod tests {
 
     #[test]
     fn colours_say_what_is_good() {
-        for (name, color) in [
-            ("accepted", Some(Color::Green)),
-            ("rejected_5xx", None),
-            ("rejected data", Some(Color::Red)),
-            ("simple succeeded", Some(Color::Green)),
-            ("simple failed", Some(Color::Red)),
-        ] {
+        for (name, color) in
+            [("accepted", Some(Color::Green)), ("rejected data", Some(Color::Red)), ("sent", None)]
+        {
             assert_eq!(tone(name, 1.0).fg, color, "{name}");
             assert_eq!(tone(name, 0.0).fg, Some(Color::DarkGray), "{name}");
         }

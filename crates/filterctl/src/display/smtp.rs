@@ -1,6 +1,6 @@
 //! What is shown of the `smtp-filter`.
 
-use super::overview::{CountPanel, LatencyRows, Layout};
+use super::layout::{Chart, CountPanel, LatencyRows, Layout};
 
 /// Verbs and other things that get a reply, in the order of a conversation.
 const REQUESTS: &[&str] = &[
@@ -39,6 +39,7 @@ pub const SMTP: Layout = Layout {
             CountPanel::new("Replies", "replies_total", &["class"]).always(&["2xx", "3xx", "4xx", "5xx"]),
             CountPanel::new("Refusals", "refusals_total", &["reason"]),
             CountPanel::new("Anomalies", "anomalies_total", &["kind"]),
+            CountPanel::new("Endings", "connections_closed_total", &["ending"]).then(&["quit"]),
         ],
     ],
     latencies: &[
@@ -62,5 +63,13 @@ pub const SMTP: Layout = Layout {
             label: Some("verb"),
             order: REQUESTS,
         },
+    ],
+    charts: &[
+        Chart::rate("Mails", "transactions_total", "outcome"),
+        Chart::quantiles("Mail latency", "end_of_data_latency_microseconds"),
+        Chart::rate("Replies", "replies_total", "class"),
+        Chart::rate("Recipients", "recipients_total", "outcome"),
+        Chart::OCTETS,
+        Chart::CONNECTIONS,
     ],
 };

@@ -64,18 +64,21 @@ mod tests {
             columns: vec![
                 vec![Panel {
                     title: "Transactions",
+                    metric: String::new(),
                     rows: vec![row("accepted", 1_200.0), row("aborted", 0.0), row("reset", 2.0)],
                 }],
-                vec![Panel { title: "Anomalies", rows: vec![row("bare_lf", 0.0)] }],
+                vec![Panel { title: "Anomalies", metric: String::new(), rows: vec![row("bare_lf", 0.0)] }],
             ],
             latencies: vec![Latency {
                 name: "reply to MAIL".to_owned(),
+                metric: String::new(),
                 count: 3.0,
                 p50: 80.0,
+                p90: 990.0,
                 p99: 1_500.0,
             }],
             connections: vec![Share { name: "parsed".to_owned(), count: 3.0, share: 0.75 }],
-            octets: vec![],
+            ..Overview::default()
         };
         let expected = "  Transactions  accepted 1,200, reset 2\n  \
                           Latency       reply to MAIL p50 80 µs p99 1.5 ms\n  \
@@ -86,7 +89,8 @@ mod tests {
     #[test]
     fn long_lines_are_broken() {
         let rows = (0..30).map(|number| (format!("name{number}"), 1.0)).collect();
-        let overview = Overview { columns: vec![vec![Panel { title: "Many", rows }]], ..Overview::default() };
+        let panel = Panel { title: "Many", metric: String::new(), rows };
+        let overview = Overview { columns: vec![vec![panel]], ..Overview::default() };
         let text = Snapshot(&overview).to_string();
         assert!(text.lines().count() > 1 && text.lines().all(|line| line.len() < 120), "{text}");
     }

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use envoy_runner::Envoy;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use serde_json::Value;
 
-use super::overview::{Layout, Overview};
+use super::layout::Layout;
+use super::overview::Overview;
 use super::screen::{Screen, Surroundings};
 use super::{Snapshot, Stop, units};
+use crate::web::Live;
 
 /// How often the terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -53,7 +56,7 @@ impl Output {
     }
 }
 
-/// What is measured, and where: at most three lines.
+/// What is measured, and where: at most four lines.
 pub type Headline = Vec<String>;
 
 /// What the application says while it runs.
@@ -67,7 +70,16 @@ pub struct Lines {
 
 /// Something to be done between two looks, such as applying a configuration that changed. What it returns is
 /// shown until there are other news; an error ends the watching.
-pub type BetweenLooks<'a> = &'a mut dyn FnMut() -> Result<Option<String>>;
+pub type BetweenLooks<'a> = &'a mut dyn FnMut() -> Result<Option<News>>;
+
+/// What happened to the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// In a line.
+    pub text: String,
+    /// The configuration that is in force since then, if it is another than before.
+    pub configuration: Option<Value>,
+}
 
 /// Watches an Envoy until the time is over or somebody asks to stop.
 #[derive(Debug)]
@@ -85,21 +97,27 @@ pub struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Shows the metrics until the end.
+    /// Shows the metrics until the end, and tells the page about them if there is one.
     ///
     /// # Errors
     ///
     /// When Envoy ends by itself, the terminal fails, or something between two looks does.
-    pub fn show(&self, output: Output, log: &mut Option<Lines>, between: BetweenLooks<'_>) -> Result<()> {
+    pub fn show(
+        &self,
+        output: Output,
+        log: &mut Option<Lines>,
+        page: &mut Option<Live>,
+        between: BetweenLooks<'_>,
+    ) -> Result<()> {
         match output {
             Output::Screen => {
                 let mut terminal = ratatui::try_init()?;
-                let result = self.draw(&mut terminal, log, between);
+                let result = self.draw(&mut terminal, log, page, between);
                 ratatui::try_restore()?;
                 result
             }
-            Output::Snapshots => self.print(&mut io::stdout(), log, between),
-            Output::SnapshotsOnStderr => self.print(&mut io::stderr(), log, between),
+            Output::Snapshots => self.print(&mut io::stdout(), log, page, between),
+            Output::SnapshotsOnStderr => self.print(&mut io::stderr(), log, page, between),
         }
     }
 
@@ -107,6 +125,7 @@ impl Watch<'_> {
         &self,
         terminal: &mut ratatui::DefaultTerminal,
         log: &mut Option<Lines>,
+        page: &mut Option<Live>,
         between: BetweenLooks<'_>,
     ) -> Result<()> {
         let started = Instant::now();
@@ -115,12 +134,20 @@ impl Watch<'_> {
         let mut notice = None;
         while !self.is_over(started) {
             if let Some(news) = between()? {
-                notice = Some(news);
+                notice = Some(news.text.clone());
+                tell(page, news);
             }
             for line in log.iter().flat_map(|log| log.lines.try_iter()) {
+                if let Some(page) = page {
+                    page.line(line.clone());
+                }
                 remember(&mut said, line);
             }
-            let overview = Overview::new(self.layout, &self.envoy.scrape()?);
+            let scrape = self.envoy.scrape()?;
+            if let Some(page) = page {
+                page.look(self.envoy, &scrape)?;
+            }
+            let overview = Overview::new(self.layout, &scrape);
             screen.note(&overview);
             let surroundings = Surroundings {
                 headline: &self.headline,
@@ -137,18 +164,32 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn print(&self, out: &mut dyn Write, log: &mut Option<Lines>, between: BetweenLooks<'_>) -> Result<()> {
+    fn print(
+        &self,
+        out: &mut dyn Write,
+        log: &mut Option<Lines>,
+        page: &mut Option<Live>,
+        between: BetweenLooks<'_>,
+    ) -> Result<()> {
         for line in &self.headline {
             writeln!(out, "{line}")?;
         }
         let started = Instant::now();
         let mut due = started + SNAPSHOT;
         while !self.is_over(started) {
-            if let Some(line) = between()? {
-                writeln!(out, "{line}")?;
+            if let Some(news) = between()? {
+                writeln!(out, "{}", news.text)?;
+                tell(page, news);
             }
             // Nobody would read every line of the application here, but its pipe must not fill up.
-            log.iter().flat_map(|log| log.lines.try_iter()).for_each(drop);
+            for line in log.iter().flat_map(|log| log.lines.try_iter()) {
+                if let Some(page) = page {
+                    page.line(line);
+                }
+            }
+            if let Some(page) = page.as_mut().filter(|page| page.is_due()) {
+                page.look(self.envoy, &self.envoy.scrape()?)?;
+            }
             if Instant::now() >= due {
                 due += SNAPSHOT;
                 let overview = Overview::new(self.layout, &self.envoy.scrape()?);
@@ -170,6 +211,12 @@ impl Watch<'_> {
             Some(run_for) => format!("{now} of {}", units::clock(run_for)),
             None => now,
         }
+    }
+}
+
+fn tell(page: &mut Option<Live>, news: News) {
+    if let Some(page) = page {
+        page.news(news.text, news.configuration);
     }
 }
 

@@ -17,13 +17,13 @@ use super::address::{listen_address, reachable};
 use super::configuration::Configuration;
 use super::labels::labels;
 use super::listing::Listing;
-use super::said::Said;
 use super::servers;
 use crate::build;
 use crate::display::Stop;
 use crate::failure::Usage;
 use crate::filters;
 use crate::kind::Kind;
+use crate::said::Said;
 use crate::workspace::{Module, Workspace};
 
 /// The only listener.

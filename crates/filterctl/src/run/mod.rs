@@ -6,7 +6,6 @@ mod extension;
 mod filter;
 mod labels;
 mod listing;
-mod said;
 mod servers;
 
 use anyhow::Result;

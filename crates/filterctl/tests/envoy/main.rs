@@ -37,6 +37,7 @@ mod mail_starttls;
 mod messages;
 mod metrics;
 mod modules;
+mod next_release;
 mod operations;
 mod panics;
 mod reconfiguration;
@@ -50,6 +51,7 @@ mod start_tls;
 mod subject;
 mod tls;
 mod transport;
+mod upgrade;
 mod wire;
 
 use std::process::ExitCode;
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         reconfiguration::TESTS,
         refusals::TESTS,
         transport::TESTS,
+        upgrade::TESTS,
     ];
     let of_one: [(&'static Subject, &[&[Test]], _); 2] = [
         (

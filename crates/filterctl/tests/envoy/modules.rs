@@ -32,9 +32,6 @@ impl Module {
     }
 
     fn build(self) -> Result<Artifact> {
-        /// Two variants of one package leave the compiler under one file name.
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (module, suffix) = match self {
             Self::Smtp => ("smtp", ""),
             Self::Ldap => ("ldap", ""),
@@ -55,7 +52,15 @@ impl Module {
             panic,
             ..Request::default()
         };
-        let artifacts = build(&Workspace::find()?, &request, &mut |step| eprintln!("{step}"))?;
-        artifacts.into_iter().next().with_context(|| format!("{module} was not built"))
+        build_one(&Workspace::find()?, &request)
     }
+}
+
+/// Builds the one module that is asked for.
+pub(crate) fn build_one(workspace: &Workspace, request: &Request) -> Result<Artifact> {
+    /// Two variants of one package leave the compiler under one file name.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let artifacts = build(workspace, request, &mut |step| eprintln!("{step}"))?;
+    artifacts.into_iter().next().with_context(|| format!("{:?} was not built", request.modules))
 }

@@ -69,9 +69,11 @@ fn validation(ground: &Ground, configuration: &str) -> Result<String> {
         .args(["validate", "--filter", ground.subject.name])
         .arg(&file)
         .output()?;
-    let stderr = String::from_utf8(output.stderr)?;
-    ensure!(output.status.code() == Some(1), "{:?}: {stderr}", output.status);
-    let prefix = format!("filterctl: {}: ", file.display());
-    let said = stderr.strip_prefix(&prefix).and_then(|said| said.strip_suffix('\n')).map(str::to_owned);
-    said.filter(|said| !said.contains('\n')).with_context(|| format!("not one line: {stderr}"))
+    let stdout = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(1), "{:?}: {stdout}", output.status);
+    // FILE:LINE:COLUMN: error: what the module says; below it, indented, what would be right.
+    let said =
+        stdout.strip_prefix(&format!("{}:", file.display())).and_then(|said| said.split_once(": error: "));
+    let said = said.and_then(|(_, said)| said.lines().next()).map(str::to_owned);
+    said.with_context(|| format!("no finding: {stdout}"))
 }

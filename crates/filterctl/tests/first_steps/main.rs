@@ -1,0 +1,110 @@
+//! A stranger's path: the release folder and its document `docs/first-steps.md`, no cargo, a stock Envoy, a stock Prometheus.
+//!
+//! The document's commands are run as they stand, in their order, in one shell. The ports are those of the document.
+
+mod document;
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use filterctl::package::{Builder, LOCAL_BUILDER, Options, package};
+use filterctl::workspace::Workspace;
+use libtest_mimic::{Arguments, Failed, Trial};
+use real_peers::{Availability, Peer, in_ci};
+
+/// How long the whole path may take: it downloads an Envoy and starts three servers.
+const LIMIT: Duration = Duration::from_secs(300);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let name = "the first steps lead from a release to labelled metrics";
+    let missing = match Peer::Prometheus.find() {
+        Availability::Missing(missing) if !in_ci() => Some(missing),
+        _ => None,
+    };
+    if let Some(missing) = &missing {
+        eprintln!("{missing}");
+    }
+    let walk = || walk().map_err(|error| Failed::from(format!("{error:#}")));
+    libtest_mimic::run(&arguments, vec![Trial::test(name, walk).with_ignored_flag(missing.is_some())])
+        .exit_code()
+}
+
+fn walk() -> Result<()> {
+    let workspace = Workspace::find()?;
+    let ground = tempfile::tempdir_in(&workspace.target)?;
+    let release = ground.path().join("release");
+    let options = Options {
+        output: release.clone(),
+        any_toolchain: true,
+        allow_dirty: true,
+        builder: Builder { id: LOCAL_BUILDER.to_owned(), invocation: None },
+    };
+    package(&workspace, &options, &mut |step| eprintln!("{step}"))?;
+
+    let programs = ground.path().join("bin");
+    fs::create_dir(&programs)?;
+    let prometheus = real_peers::observability::prometheus_program()?;
+    std::os::unix::fs::symlink(prometheus, programs.join("prometheus"))?;
+
+    let text = fs::read_to_string(release.join("docs/first-steps.md"))?;
+    let script = document::script(&text);
+    let said = run(&script, &release, &programs)?;
+
+    for promised in document::promised(&text) {
+        ensure!(said.contains(promised), "the document promises {promised:?}; what was said:\n{said}");
+    }
+    ensure!(said.matches(r#"{"outcome":"accepted","message_bytes":"#).count() == 5, "five events:\n{said}");
+    ensure!(said.contains(r#""outcome":"accepted""#) && said.contains(r#""resultType":"vector""#), "{said}");
+    Ok(())
+}
+
+/// Runs a script of Bash in a folder, without cargo in the `PATH`, and gives back what it wrote.
+fn run(script: &str, folder: &Path, programs: &Path) -> Result<String> {
+    let log = folder.with_file_name("said");
+    let output = fs::File::create(&log)?;
+    let mut shell = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .current_dir(folder)
+        .env("PATH", path_without_cargo(programs)?)
+        .stdin(Stdio::null())
+        .stderr(output.try_clone()?)
+        .stdout(output)
+        // Whatever it starts can be ended with it.
+        .process_group(0)
+        .spawn()
+        .context("starting bash")?;
+    let group = shell.id();
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = shell.try_wait()? {
+            break Some(status);
+        }
+        if started.elapsed() > LIMIT {
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // Nothing is left of it, however it went.
+    Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status()?;
+    shell.wait()?;
+    let mut said = String::new();
+    fs::File::open(&log)?.read_to_string(&mut said)?;
+    match status {
+        Some(status) if status.success() => Ok(said),
+        Some(status) => bail!("the commands ended with {status}:\n{said}"),
+        None => bail!("the commands took longer than {LIMIT:?}:\n{said}"),
+    }
+}
+
+fn path_without_cargo(first: &Path) -> Result<std::ffi::OsString> {
+    let path = std::env::var_os("PATH").context("PATH")?;
+    let others = std::env::split_paths(&path).filter(|folder| !folder.join("cargo").is_file());
+    let folders: Vec<PathBuf> = std::iter::once(first.to_owned()).chain(others).collect();
+    Ok(std::env::join_paths(folders)?)
+}
