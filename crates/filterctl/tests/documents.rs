@@ -26,7 +26,8 @@ fn commands(text: &str) -> Vec<String> {
         .chain(spans)
         .flat_map(|line| line.split(" && "))
         .map(|command| command.split('#').next().unwrap_or_default().trim())
-        .filter(|command| command.starts_with("cargo filterctl ") && !command.contains('\n'))
+        .map(|command| command.strip_prefix("cargo ").unwrap_or(command))
+        .filter(|command| command.starts_with("filterctl ") && !command.contains('\n'))
         .map(str::to_owned)
         .collect()
 }
@@ -37,9 +38,14 @@ fn every_command_is_one_that_the_tool_takes() {
     for document in documents() {
         let text = fs::read_to_string(&document).expect("a readable document");
         for command in commands(&text) {
-            let words = command.split_whitespace().skip(1);
+            // A subcommand alone is only named.
+            let is_named = command.split_whitespace().count() == 2;
+            let words = command.split_whitespace().chain(is_named.then_some("--help"));
             if let Err(error) = Cli::try_parse_from(words)
-                && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                && !matches!(
+                    error.kind(),
+                    ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                )
             {
                 panic!("{}: `{command}`: {error}", document.display());
             }

@@ -34,6 +34,8 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// What the compiler says it is, such as `rustc 1.96.0 (…)`.
     pub version: String,
+    /// What it runs on, as a target triple.
+    pub host: String,
     /// The commit of the compiler's sources, where it says so.
     pub commit: Option<String>,
     /// The folder that it is installed in.
@@ -181,11 +183,11 @@ impl Candidate {
         } else {
             Some(find_linker().ok_or_else(|| format!("{version} has no WebAssembly linker"))?)
         };
-        let commit = answer(&rustc, &["--version", "--verbose"]).and_then(|text| {
-            let said = text.lines().find_map(|line| line.strip_prefix("commit-hash: "))?;
-            said.bytes().all(|octet| octet.is_ascii_hexdigit()).then(|| said.to_owned())
-        });
-        Ok(Toolchain { cargo, rustc, version, commit, sysroot, source, linker })
+        let verbose = answer(&rustc, &["--version", "--verbose"]).unwrap_or_default();
+        let says = |key: &str| verbose.lines().find_map(|line| line.strip_prefix(key)).map(str::to_owned);
+        let host = says("host: ").ok_or_else(|| format!("{version} does not say what it runs on"))?;
+        let commit = says("commit-hash: ").filter(|hash| hash.bytes().all(|octet| octet.is_ascii_hexdigit()));
+        Ok(Toolchain { cargo, rustc, version, host, commit, sysroot, source, linker })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     /// Where the folder goes; a release folder that is there is replaced. By default
-    /// target/package/envoy-filters-<VERSION>.
+    /// target/package/envoy-filters-VERSION.
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 

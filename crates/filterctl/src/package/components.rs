@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cargo_lock::{Checksum, Lockfile};
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use cargo_metadata::{CargoOpt, DependencyKind, MetadataCommand, Package};
 
 use crate::build::{Record, TARGET, Toolchain, UnitKind};
 
@@ -88,8 +88,8 @@ impl Components {
     pub(super) fn of(root: &Path, record: &Record) -> Result<Self> {
         let library = record.toolchain.source.join("library");
         let mut packages = Packages::default();
-        packages.read(root, Origin::Suite, &record.toolchain)?;
-        packages.read(&library, Origin::Toolchain, &record.toolchain)?;
+        packages.read(root, &Origin::Suite, &record.toolchain)?;
+        packages.read(&library, &Origin::Toolchain, &record.toolchain)?;
         let mut components = Self { depends_on: packages.depends_on.clone(), ..Self::default() };
         for (artifact, units) in &record.modules {
             let mut compiled = BTreeSet::new();
@@ -142,12 +142,16 @@ struct Packages {
 
 impl Packages {
     /// Reads the workspace at `folder`, whose own packages are of `origin`.
-    fn read(&mut self, folder: &Path, origin: Origin, toolchain: &Toolchain) -> Result<()> {
+    fn read(&mut self, folder: &Path, origin: &Origin, toolchain: &Toolchain) -> Result<()> {
+        let platform = "--filter-platform";
         let mut command = MetadataCommand::new();
         command
             .cargo_path(&toolchain.cargo)
             .manifest_path(folder.join("Cargo.toml"))
-            .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned))
+            .other_options(["--locked", platform, TARGET, platform, &toolchain.host].map(str::to_owned))
+            // Which features the standard library is compiled with is up to Cargo. What they add is looked up here only
+            // for what has been compiled.
+            .features(CargoOpt::AllFeatures)
             .env("RUSTC", &toolchain.rustc)
             // The standard library's manifests use what only the compiler's own build may.
             .env("RUSTC_BOOTSTRAP", "1");
@@ -158,7 +162,7 @@ impl Packages {
         let mut references = BTreeMap::new();
         for package in metadata.packages {
             let id = package.id.clone();
-            let component = component(package, &origin, &checksums, &toolchain.version);
+            let component = component(package, origin, &checksums, &toolchain.version);
             references.insert(id, component.reference());
             self.by_manifest.insert(resolved(&component.folder), component);
         }
@@ -190,7 +194,7 @@ fn resolved(folder: &Path) -> PathBuf {
 /// The SHA-256 of each package's archive, in hexadecimal, by name and version.
 fn checksums(lock: Lockfile) -> BTreeMap<(String, String), String> {
     let known = lock.packages.into_iter().filter_map(|package| {
-        let Checksum::Sha256(octets) = package.checksum? else { return None };
+        let Checksum::Sha256(octets) = package.checksum?;
         let sha256 = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         Some(((package.name.to_string(), package.version.to_string()), sha256))
     });

@@ -289,13 +289,34 @@ impl Reader {
         let style = match self.characters.get(start) {
             Some('"') => Style::Double,
             Some('\'') => Style::Single,
-            Some('|') => Style::Literal,
-            Some('>') => Style::Folded,
-            _ => Style::Plain,
+            _ => self.block(start).unwrap_or(Style::Plain),
         };
         match boolean_of_yaml_1_1(text) {
             Some(means) if style == Style::Plain => Content::Word { text: text.to_owned(), means },
             _ => Content::Text(Text { text: text.to_owned(), style }),
+        }
+    }
+}
+
+impl Reader {
+    /// The style of a block that begins here: below a line that ends in `|` or `>`, perhaps with how it is indented and
+    /// chomped, and a comment.
+    fn block(&self, start: usize) -> Option<Style> {
+        let above = self.characters.get(..start)?;
+        let (above, indent) = above.split_at(above.iter().rposition(|c| *c == '\n')?);
+        let line: String = above
+            .rsplit(|c| *c == '\n')
+            .find(|line| !line.iter().all(|c| c.is_whitespace()))?
+            .iter()
+            .collect();
+        let line = line.split(" #").next().unwrap_or_default();
+        let header =
+            line.split_whitespace().next_back().filter(|_| indent.iter().all(|c| c.is_whitespace()))?;
+        let is_header = header.chars().skip(1).all(|c| c == '+' || c == '-' || c.is_ascii_digit());
+        match header.chars().next().filter(|_| is_header)? {
+            '|' => Some(Style::Literal),
+            '>' => Some(Style::Folded),
+            _ => None,
         }
     }
 }
@@ -325,27 +346,23 @@ mod tests {
             "a: |\n  {\"x\": 1}\nb: >-\n  folded\n  text\nc: \"quo\\\"ted\"\nd: 'sing''le'\ne: plain\n";
         let document = only(text);
         for (name, line, column, style, says) in [
-            ("a", 1, 4, Style::Literal, "{\"x\": 1}\n"),
-            ("b", 3, 4, Style::Folded, "folded text"),
+            ("a", 2, 3, Style::Literal, "{\"x\": 1}\n"),
+            ("b", 4, 3, Style::Folded, "folded text"),
             ("c", 6, 4, Style::Double, "quo\"ted"),
             ("d", 7, 4, Style::Single, "sing'le"),
             ("e", 8, 4, Style::Plain, "plain"),
         ] {
             let (key, node) = document.field(name).unwrap();
-            assert_eq!(
-                (key.at, node.at),
-                (Position { line, column: 1 }, Position { line, column }),
-                "{name}"
-            );
+            assert_eq!((key.at.column, node.at), (1, Position { line, column }), "{name}");
             assert_eq!(node.content, Content::Text(Text { text: says.to_owned(), style }), "{name}");
         }
     }
 
     #[test]
     fn words_are_booleans_only_without_quotes() {
-        let document = only("- off\n- \"off\"\n- 'no'\n- true\n- |\n  yes\n");
+        let document = only("- off\n- \"off\"\n- 'no'\n- true\n- |- # so\n\n  yes\n- >2\n  a\n-\n  on\n");
         assert_eq!(document.items()[0].content, Content::Word { text: "off".to_owned(), means: false });
-        assert_eq!(document.json(), serde_json::json!([false, "off", "no", true, "yes\n"]));
+        assert_eq!(document.json(), serde_json::json!([false, "off", "no", true, "\nyes", "a\n", true]));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! order: so each is looked up there, past indentation, folding and escapes.
 
 use std::collections::BTreeMap;
-use std::iter::Peekable;
 use std::str::Chars;
 
 use super::document::{self, Malformed, Node, Position, Style, Text};
@@ -54,23 +53,19 @@ fn align(source: &str, at: Position, text: &Text) -> BTreeMap<Position, Position
 
 /// The characters of a string as they are written, with their places; white space is left out.
 struct Outside<'a> {
-    rest: Peekable<Chars<'a>>,
+    rest: Chars<'a>,
     at: Position,
     style: Style,
 }
 
 impl<'a> Outside<'a> {
     fn new(source: &'a str, at: Position, style: Style) -> Self {
-        // A block begins below its `|` or `>`.
-        let (line, column, opening) = match style {
-            Style::Literal | Style::Folded => (at.line + 1, 1, 0),
-            Style::Single | Style::Double => (at.line, at.column, 1),
-            Style::Plain => (at.line, at.column, 0),
-        };
-        let above: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
-        let rest = source.get(above..).unwrap_or_default().chars().peekable();
-        let mut outside = Self { rest, at: Position { line, column: 1 }, style };
-        for _ in 1..column + opening {
+        // The quote in front; a block begins below its `|` or `>`.
+        let opening = usize::from(matches!(style, Style::Single | Style::Double));
+        let above: usize = source.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
+        let rest = source.get(above..).unwrap_or_default().chars();
+        let mut outside = Self { rest, at: Position { line: at.line, column: 1 }, style };
+        for _ in 1..at.column + opening {
             outside.step();
         }
         outside

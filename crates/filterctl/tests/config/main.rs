@@ -31,14 +31,14 @@ fn main() -> ExitCode {
 fn trials(only_listed: bool) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     for (name, test) in [answers::TESTS, generated::TESTS, samples::TESTS].into_iter().flatten().copied() {
-        trials.push(Trial::test(name, move || test().map_err(failed)));
+        trials.push(Trial::test(name, move || test().map_err(|error| failed(&error))));
     }
     if !only_listed {
         real_peers::install(&[Peer::Helm3])?;
     }
     for (name, test) in chart::TESTS.iter().copied() {
         let missing = matches!(Peer::Helm3.find(), Availability::Missing(_));
-        let trial = Trial::test(name, move || test().map_err(failed));
+        let trial = Trial::test(name, move || test().map_err(|error| failed(&error)));
         trials.push(if missing {
             trial.with_kind("missing helm3").with_ignored_flag(!real_peers::in_ci())
         } else {
@@ -56,7 +56,7 @@ fn trials(only_listed: bool) -> Result<Vec<Trial>> {
         for (name, test) in envoy::TESTS.iter().copied() {
             let name = format!("envoy {version}: {name}");
             trials.push(match binary.clone() {
-                Ok(binary) => Trial::test(name, move || test(&binary).map_err(failed)),
+                Ok(binary) => Trial::test(name, move || test(&binary).map_err(|error| failed(&error))),
                 Err(reason) => Trial::test(name, move || Err(Failed::from(reason)))
                     .with_kind("missing Envoy")
                     .with_ignored_flag(!real_peers::in_ci()),
@@ -66,7 +66,7 @@ fn trials(only_listed: bool) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
-fn failed(error: anyhow::Error) -> Failed {
+fn failed(error: &anyhow::Error) -> Failed {
     Failed::from(format!("{error:#}"))
 }
 

@@ -61,6 +61,16 @@ fn walk() -> Result<()> {
     }
     ensure!(said.matches(r#"{"outcome":"accepted","message_bytes":"#).count() == 5, "five events:\n{said}");
     ensure!(said.contains(r#""outcome":"accepted""#) && said.contains(r#""resultType":"vector""#), "{said}");
+
+    // What other documents say to do with what is there now.
+    let events = document::script(&fs::read_to_string(release.join("docs/events.md"))?);
+    run(&events.replace("rejected", "accepted"), &release, &programs)
+        .and_then(|said| Ok(ensure!(said.matches(r#""event":"transaction""#).count() == 5, "{said}")))
+        .context("docs/events.md")?;
+    let operate = document::script(&fs::read_to_string(release.join("docs/operate.md"))?);
+    run(&operate.replace("/etc/envoy/", "deploy/envoy/"), &release, &programs).context("docs/operate.md")?;
+    let switched = fs::read_to_string(release.join("deploy/envoy/filters/smtp.yaml"))?;
+    ensure!(switched.contains("\n              \"mode\": \"off\""), "{switched}");
     Ok(())
 }
 

@@ -39,7 +39,7 @@ fn set() -> Result<Scene> {
         fs::remove_dir_all(&folder).context("clearing the folder of the last run")?;
     }
     let binary = EnvoyBinary::install(NEWEST_ENVOY, &Workspace::find()?.envoy_installs(), &mut |step| {
-        eprintln!("{step}")
+        eprintln!("{step}");
     })?;
     let ground = |subject| Ground { binary: binary.clone(), subject, folder: folder.join("envoy") };
     // By ECDS, so that Envoy counts that too.

@@ -14,7 +14,7 @@ use crate::ground::{Ground, files};
 
 pub(crate) const TESTS: &[Test] = &[
     ("two folders: the modules are the same, octet for octet", &[], two_folders),
-    ("two times: the folder is the same under another umask, time zone, language and home", &[], two_times),
+    ("two times: the folder is the same under another umask, time zone, language and user", &[], two_times),
     ("no file names a path of this machine", &[], no_paths),
 ];
 

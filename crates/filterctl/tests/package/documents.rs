@@ -85,9 +85,10 @@ fn right_sbom(ground: &Ground) -> Result<()> {
         ("panic_unwind", true, true),
         ("proxy-wasm", true, true),
         ("envoy-sdk", true, true),
-        ("nom", true, false),
+        ("nom", true, true),
         ("rasn-ldap", false, true),
         ("smtp-filter", true, false),
+        ("ldap-filter", false, true),
         // Only runs when something is built, or tested.
         ("syn", false, false),
         ("proptest", false, false),

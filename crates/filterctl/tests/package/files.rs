@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("every module is stamped, small, and valid", &[], stamped),
     ("--inspect prints the stamp, and refuses what has none", &[], inspected),
     ("samples and documents are those of the commit", &[], copied),
+    ("every link of a document leads to something in the folder", &[], links),
 ];
 
 /// As `crates/filterctl/tests/envoy` has them.
@@ -130,6 +131,31 @@ fn copied(ground: &Ground) -> Result<()> {
             ensure!(ground.read(file)? == std::fs::read(ground.clone.root.join(file))?, "{file} differs");
         }
     }
+    Ok(())
+}
+
+/// Who has the folder only must not be sent away.
+fn links(ground: &Ground) -> Result<()> {
+    let mut seen = 0;
+    for (path, contents) in files(&ground.release)? {
+        if path.extension().is_none_or(|extension| extension != "md") || path.ends_with("LICENSES.md") {
+            continue;
+        }
+        let text = String::from_utf8(contents)?;
+        // Code, in a line or in a block, is between backticks.
+        let prose: String = text.split('`').step_by(2).collect();
+        for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let place = ground.release.join(&path).with_file_name("").join(file);
+            let inside = place.canonicalize().is_ok_and(|place| place.starts_with(&ground.release));
+            ensure!(inside, "{} has a link to {target}", path.display());
+            seen += 1;
+        }
+    }
+    ensure!(seen > 0, "no document has a link");
     Ok(())
 }
 

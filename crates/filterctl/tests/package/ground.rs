@@ -58,7 +58,7 @@ impl Ground {
         if options.output.exists() {
             fs::remove_dir_all(&options.output)?;
         }
-        let release = package(&clone, &options, &mut |step| eprintln!("{step}"))?;
+        let release = package(&clone, &options, &mut |step| eprintln!("{step}"))?.canonicalize()?;
         let digests = serde_json::from_slice(&fs::read(release.join("digests.json"))?)?;
         Ok(Self { scratch, clone, commit, any_toolchain, release, digests })
     }

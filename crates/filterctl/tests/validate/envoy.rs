@@ -72,7 +72,7 @@ fn a_mistake_inside_the_string_is_told_where_it_stands() {
     let found = found(&source);
     assert_found(
         &found,
-        &[&format!("{}:25 error: …not valid JSON: expected `,` or `}}`…in double quotes", line)],
+        &[&format!("{line}:25 error: …not valid JSON: expected `,` or `}}`…in double quotes")],
     );
 }
 

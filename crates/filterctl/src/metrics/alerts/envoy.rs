@@ -59,7 +59,7 @@ fn panics() -> Alert {
 
 fn errors() -> Alert {
     let errors = |callback| of_smtp(&ERRORS).is("callback", callback).to_string();
-    by_callback("EnvoyFilterErrors", &sdk(&ERRORS).is_not("callback", &["configure"]), threshold::ERRORS)
+    by_callback("EnvoyFilterErrors", &sdk(&ERRORS).none_of("callback", &["configure"]), threshold::ERRORS)
         .tells(
             "The {{ $labels.extension }} extension returned errors",
             "{{ $value | printf \"%.0f\" }} errors in an hour, in {{ $labels.callback }}. Envoy's log has their texts.",

@@ -97,7 +97,7 @@ fn locked() -> Alert {
 }
 
 fn expired() -> Alert {
-    let expired = ldap(&BIND_FAILURES).is_one_of("reason", &EXPIRED);
+    let expired = ldap(&BIND_FAILURES).one_of("reason", &EXPIRED);
     more_than(LDAP_EXPIRED, "LdapCredentialsExpired", Severity::Ticket, &expired, "1h")
         .tells(
             "Expired passwords are used at {{ $labels.stat_prefix }}",
@@ -113,10 +113,10 @@ fn expired() -> Alert {
 
 fn clear_text() -> Alert {
     // A sidecar beside its application hears clear text by nature.
-    let readable = ldap(&BINDS).is_one_of("kind", &SHOWS_PASSWORD).is("transport", "plain");
+    let readable = ldap(&BINDS).one_of("kind", &SHOWS_PASSWORD).is("transport", "plain");
     let bind =
         |kind, transport| ldap(&BINDS).is("kind", kind).is("outcome", "succeeded").is("transport", transport);
-    let readable = readable.is_not("reporter", &["outbound"]);
+    let readable = readable.none_of("reporter", &["outbound"]);
     more_than(CLEAR_TEXT, "LdapCredentialsInClearText", Severity::Ticket, &readable, "1h")
         .tells(
             "{{ $value | printf \"%.0f\" }} binds at {{ $labels.stat_prefix }} in clear text",
@@ -156,7 +156,7 @@ fn silent() -> Alert {
 
 fn unavailable() -> Alert {
     let result = |result| ldap(&RESULTS).is("result", result);
-    Share::of(&ldap(&RESULTS).is_one_of("result", &NOT_NOW), &ldap(&RESULTS))
+    Share::of(&ldap(&RESULTS).one_of("result", &NOT_NOW), &ldap(&RESULTS))
         .alert("LdapDirectoryUnavailable", Severity::Page, LDAP_UNAVAILABLE_SHARE, LDAP_OPERATIONS)
         .tells(
             "The directory behind {{ $labels.stat_prefix }} is busy or unavailable",
@@ -172,7 +172,7 @@ fn unavailable() -> Alert {
 fn errors() -> Alert {
     let responses = |outcome| ldap(&RESPONSES).is("operation", "search").is("outcome", outcome);
     // Binds have alerts of their own.
-    let all = ldap(&RESPONSES).is_not("operation", &["bind"]);
+    let all = ldap(&RESPONSES).none_of("operation", &["bind"]);
     let volume = all.increase_by("15m", &["operation"]);
     let errors = all.is("outcome", "error").increase_by("15m", &["operation"]);
     Alert::new(
@@ -305,7 +305,7 @@ fn undecoded() -> Alert {
 }
 
 fn anomalies() -> Alert {
-    let others = ldap(&ANOMALIES).is_not("kind", &["request_during_start_tls"]);
+    let others = ldap(&ANOMALIES).none_of("kind", &["request_during_start_tls"]);
     let anomaly = |kind| ldap(&ANOMALIES).is("kind", kind);
     rise("LdapAnomaliesRising", &others, "kind", ANOMALY_RISE, threshold::ANOMALIES)
         .tells(

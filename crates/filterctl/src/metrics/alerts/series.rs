@@ -58,13 +58,13 @@ impl Series {
 
     /// Those with one of these values; panics as [`Self::is`].
     #[must_use]
-    pub(super) fn is_one_of(self, label: &'static str, values: &[&str]) -> Self {
+    pub(super) fn one_of(self, label: &'static str, values: &[&str]) -> Self {
         self.with(label, "=~", values)
     }
 
     /// Those without any of these values; panics as [`Self::is`].
     #[must_use]
-    pub(super) fn is_not(self, label: &'static str, values: &[&str]) -> Self {
+    pub(super) fn none_of(self, label: &'static str, values: &[&str]) -> Self {
         let operator = if values.len() == 1 { "!=" } else { "!~" };
         self.with(label, operator, values)
     }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn expressions_name_what_the_catalogue_names() {
-        let refusals = smtp(&REFUSALS).is_not("reason", &["greylist"]);
+        let refusals = smtp(&REFUSALS).none_of("reason", &["greylist"]);
         assert_eq!(
             refusals.increase_by("15m", &["reason"]),
             r#"sum by (stat_prefix, reporter, reason) (increase(smtp_refusals_total{reason!="greylist"}[15m]))"#

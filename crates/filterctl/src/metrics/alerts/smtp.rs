@@ -61,7 +61,7 @@ fn rejected() -> Alert {
 }
 
 fn rising() -> Alert {
-    let refusals = smtp(&REFUSALS).is_not("reason", &["greylist"]);
+    let refusals = smtp(&REFUSALS).none_of("reason", &["greylist"]);
     let policy = || smtp(&REFUSALS).is("reason", "policy");
     rise("SmtpRefusalsRising", &refusals, "reason", SMTP_RISE, SMTP_REFUSALS)
         .tells(
@@ -82,7 +82,7 @@ fn rising() -> Alert {
 }
 
 fn temporary() -> Alert {
-    let replies = smtp(&REPLIES).is_one_of("verb", &CARRIES_MAIL);
+    let replies = smtp(&REPLIES).one_of("verb", &CARRIES_MAIL);
     let refused = replies.clone().is("class", "4xx").increase_by("15m", &[]);
     let greylisted = smtp(&REFUSALS).is("reason", "greylist").increase_by("15m", &[]);
     let others = format!("({refused}\n  - {greylisted})");

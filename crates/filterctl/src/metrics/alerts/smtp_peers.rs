@@ -105,7 +105,7 @@ fn slow_replies() -> Alert {
 
 fn clear_text() -> Alert {
     // A sidecar beside its application hears clear text by nature.
-    let logins = smtp(&AUTH).is("transport", "plain").is_not("reporter", &["outbound"]);
+    let logins = smtp(&AUTH).is("transport", "plain").none_of("reporter", &["outbound"]);
     let login = |transport| smtp(&AUTH).is("outcome", "succeeded").is("transport", transport);
     more_than(CLEAR_TEXT, "SmtpCredentialsInClearText", Severity::Ticket, &logins, "1h")
         .tells(
@@ -157,7 +157,7 @@ fn injected() -> Alert {
 }
 
 fn smuggled() -> Alert {
-    let ends = smtp(&ANOMALIES).is_one_of("kind", &SMUGGLED_MAIL);
+    let ends = smtp(&ANOMALIES).one_of("kind", &SMUGGLED_MAIL);
     let anomaly = |kind| smtp(&ANOMALIES).is("kind", kind);
     more_than(SMUGGLING, "SmtpMailSmuggling", Severity::Ticket, &ends, "1h")
         .tells(
@@ -173,7 +173,7 @@ fn smuggled() -> Alert {
 
 fn anomalies() -> Alert {
     let others =
-        smtp(&ANOMALIES).is_not("kind", &[&SMUGGLED_MAIL[..], &["smuggled_behind_starttls"]].concat());
+        smtp(&ANOMALIES).none_of("kind", &[&SMUGGLED_MAIL[..], &["smuggled_behind_starttls"]].concat());
     let anomaly = |kind| smtp(&ANOMALIES).is("kind", kind);
     rise("SmtpAnomaliesRising", &others, "kind", ANOMALY_RISE, threshold::ANOMALIES)
         .tells(

@@ -126,12 +126,12 @@ class Chart {
     if (!shown || width === 0) return;
     this.#tell(shown);
     const names = [...this.#colours.keys()];
-    const most = Math.max(0, ...this.#samples.flatMap(({ values }) => Object.values(values)));
-    const top = roundAbove(most || 1);
+    const values = this.#samples.flatMap(({ values }) => Object.values(values));
+    const { marks, share } = this.#isQuantiles ? decades(values) : halves(values);
     const x = (elapsed) => ((elapsed - this.#start()) / this.#span()) * width;
-    const y = (value) => height * (1 - (value / top) * (1 - HIGHEST_LINE)) - 0.5;
-    const parts = [0, top / 2, top].map((value) => drawn("line", { class: "grid", x1: 0, x2: width, y1: y(value), y2: y(value) }));
-    parts.push(drawn("text", { x: 0, y: y(top) + 12 }, this.#unit(top)));
+    const y = (value) => height * (1 - share(value) * (1 - HIGHEST_LINE)) - 0.5;
+    const parts = marks.map((value) => drawn("line", { class: "grid", x1: 0, x2: width, y1: y(value), y2: y(value) }));
+    const labelled = this.#isQuantiles ? marks.slice(1) : marks.slice(-1);
     for (const name of names) parts.push(...this.#line(name, x, y, names.length));
     if (this.#cursor !== null) {
       const at = x(shown.elapsed);
@@ -140,6 +140,7 @@ class Chart {
         parts.push(drawn("circle", { class: `dot ${this.#colour(name)}`, cx: at, cy: y(value), r: 4 }));
       }
     }
+    parts.push(...labelled.map((value) => drawn("text", { x: 0, y: y(value) + 12 }, this.#unit(value))));
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#svg.replaceChildren(...parts);
   }
@@ -185,6 +186,21 @@ class Chart {
     say(this.#metric, this.#cursor === null ? this.#what : when);
     this.#plot.setAttribute("aria-label", `${this.#title}, ${when}: ${parts.join(", ") || "nothing"}`);
   }
+}
+
+// A scale from 0, marked at its end and half way.
+function halves(values) {
+  const top = roundAbove(Math.max(0, ...values) || 1);
+  return { marks: [0, top / 2, top], share: (value) => value / top };
+}
+
+// A scale that gives each decade as much room: quantiles are often far apart.
+function decades(values) {
+  const log = (value) => Math.log10(Math.max(value, 1));
+  const lowest = Math.floor(log(Math.min(1e3, ...values)));
+  const highest = Math.max(lowest + 1, Math.ceil(log(Math.max(1e3, ...values))));
+  const marks = Array.from({ length: highest - lowest + 1 }, (_, index) => 10 ** (lowest + index));
+  return { marks, share: (value) => Math.max(0, (log(value) - lowest) / (highest - lowest)) };
 }
 
 // 1, 2 or 5 times a power of ten, at least as much.

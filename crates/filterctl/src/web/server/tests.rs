@@ -70,7 +70,7 @@ fn there_is_nothing_to_be_changed() {
 fn a_browser_that_takes_nothing_keeps_nobody_waiting() {
     let web = web(3);
     // More than a connection holds on its way.
-    let long = Arc::new("x".repeat(32 << 20));
+    let long = Arc::new("x".repeat(16 << 20));
     web.board().post(State { look: 3, said: vec![long], ..State::default() });
     let stalled: Vec<TcpStream> = (0..6)
         .map(|_| {
