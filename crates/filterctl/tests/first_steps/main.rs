@@ -64,9 +64,8 @@ fn walk() -> Result<()> {
 
     // What other documents say to do with what is there now.
     let events = document::script(&fs::read_to_string(release.join("docs/events.md"))?);
-    run(&events.replace("rejected", "accepted"), &release, &programs)
-        .and_then(|said| Ok(ensure!(said.matches(r#""event":"transaction""#).count() == 5, "{said}")))
-        .context("docs/events.md")?;
+    let said = run(&events.replace("rejected", "accepted"), &release, &programs).context("docs/events.md")?;
+    ensure!(said.matches(r#""event":"transaction""#).count() == 5, "five events:\n{said}");
     let operate = document::script(&fs::read_to_string(release.join("docs/operate.md"))?);
     run(&operate.replace("/etc/envoy/", "deploy/envoy/"), &release, &programs).context("docs/operate.md")?;
     let switched = fs::read_to_string(release.join("deploy/envoy/filters/smtp.yaml"))?;
