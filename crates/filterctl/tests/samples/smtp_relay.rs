@@ -65,12 +65,12 @@ fn relays(envoy: &EnvoyBinary, kind: Server) -> Result<()> {
          smtp_connections_total 3",
     )?;
     running.idle_timeouts(&[("relay", "900s"), ("submission", "900s"), ("submissions", "900s")])?;
-    for (listener, limit) in [("relay", 4000), ("submission", 2000), ("submissions", 2000)] {
+    for (listener, limit) in [("relay", "4000"), ("submission", "2000"), ("submissions", "2000")] {
         let runtime = running.envoy.admin_get("/runtime")?;
         let runtime: serde_json::Value = serde_json::from_str(&runtime)?;
         let entry =
             &runtime["entries"][format!("envoy.resource_limits.listener.{listener}.connection_limit")];
-        ensure!(entry["final_value"] == limit.to_string(), "{listener}: {entry}");
+        ensure!(entry["final_value"].as_str() == Some(limit), "{listener}: {entry}");
     }
     let log = running.envoy.log()?;
     ensure!(!log.contains("restricted proxy-wasm capability"), "a capability is missing:\n{log}");
