@@ -19,6 +19,9 @@ new_enough() {
 new_enough || missing+=(rustc-web cargo-web rust-web-src)
 have cc || missing+=(gcc libc6-dev)
 have python3 || missing+=(python3)
+# Tests run the commands of the documents, which call these.
+have curl || missing+=(curl ca-certificates)
+have jq || missing+=(jq)
 python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing+=(python3-venv)
 
 [ ${#missing[@]} -eq 0 ] && exit 0
