@@ -35,6 +35,7 @@ fn sources() -> Result<Workspace> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
     }
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     for name in NEEDED {
         copy(&this.root.join(name), &folder.join(name))?;
     }
@@ -44,18 +45,9 @@ fn sources() -> Result<Workspace> {
     let and_more =
         format!("    pub limits: L,\n    /// Something new.\n    pub {NEXT_FIELD}: Option<u64>,\n}}");
     replace(&folder.join("crates/session-driver/src/config.rs"), limits, &and_more)?;
-    // What both have in common, the standard library first of all, is compiled once.
-    let target = toml_string(&this.target)?;
-    let config = folder.join(".cargo/config.toml");
-    let text = fs::read_to_string(&config)?;
-    fs::write(&config, format!("{text}\n[build]\ntarget-dir = {target}\n"))?;
-    Ok(Workspace::at(&folder)?)
-}
-
-fn toml_string(path: &Path) -> Result<String> {
-    let path = path.to_str().context("the target folder's name is not UTF-8")?;
-    ensure!(!path.contains('\''), "the target folder's name holds a quote");
-    Ok(format!("'{path}'"))
+    // The compiler leaves a module under a name that says nothing of where its sources are.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("next-release-target");
+    Ok(Workspace { target, ..Workspace::at(&folder)? })
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -52,7 +52,7 @@ fn forwards_and_back(ground: &Ground) -> Result<()> {
         wire.play(&(subject.exchange)()?)?;
         exchanges += 2;
         opened += 1;
-        bridge.counts(&format!(
+        let scrape = bridge.counts(&format!(
             "{} {exchanges}
              *_connections_opened_total{{stat_prefix=relay}} {opened}
              *_connections_total{{visibility=parsed}} {}
@@ -60,17 +60,17 @@ fn forwards_and_back(ground: &Ground) -> Result<()> {
             subject.exchanged,
             opened - 1
         ))?;
-    }
-    wire.close(End::Client)?;
-    let scrape = bridge.counts(&format!(
-        "*_connections_closed_total {opened}
-         *_connections_total{{visibility=parsed}} {opened}"
-    ))?;
-    for version in [env!("CARGO_PKG_VERSION"), NEXT_VERSION] {
+        // The series of a version goes with its last VM.
+        let version = if module.path == new.path { NEXT_VERSION } else { env!("CARGO_PKG_VERSION") };
         let label = version.replace('.', "-");
         let started = bridge.count(&scrape, &format!("envoy_sdk_vm_starts_total{{version={label}}}"));
         ensure!(started > 0.0, "no module of version {version} was started");
     }
+    wire.close(End::Client)?;
+    bridge.counts(&format!(
+        "*_connections_closed_total {opened}
+         *_connections_total{{visibility=parsed}} {opened}"
+    ))?;
     bridge.envoy.stop()?;
     Ok(())
 }
