@@ -1,5 +1,6 @@
 //! The command line of `filterctl package`, and what it prints.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -58,12 +59,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(file) = &arguments.inspect {
         let stamp = inspect(file)?;
-        if arguments.json {
-            println!("{}", serde_json::to_string_pretty(&stamp)?);
-        } else {
-            println!("{stamp}");
-        }
-        return Ok(());
+        let text = if arguments.json { serde_json::to_string_pretty(&stamp)? } else { stamp.to_string() };
+        // It is long: whoever reads it may have seen enough before its end.
+        return match writeln!(io::stdout(), "{text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        };
     }
     let workspace = Workspace::find()?;
     let options = Options {

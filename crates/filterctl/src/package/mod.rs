@@ -96,16 +96,23 @@ pub fn package(workspace: &Workspace, options: &Options, progress: &mut dyn FnMu
         folder.write("licenses/rust-standard-library.html", notices)?;
     }
     folder.write("sbom.cdx.json", sbom::sbom(&release, &components)?)?;
-    write_images(&folder, &source, &release)?;
+    let command = command(options);
+    write_images(&folder, &source, &release, &command)?;
     copy(&folder, &source)?;
     // Last, for it names all the others.
     let binaryen = binaryen(workspace, &record)?;
-    let materials =
-        Materials { toolchain: &record.toolchain, binaryen, any_toolchain: options.any_toolchain };
+    let materials = Materials { toolchain: &record.toolchain, binaryen, command: &command };
     let statement =
         provenance::statement(&release, &components, &materials, &options.builder, &folder.sums()?)?;
     folder.write("provenance.json", statement)?;
     folder.finish()
+}
+
+/// What makes the same folder again. Who builds it, and where, is not part of that.
+fn command(options: &Options) -> String {
+    let flags = [(options.any_toolchain, " --any-toolchain"), (options.allow_dirty, " --allow-dirty")];
+    let given = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag);
+    std::iter::once("cargo filterctl package").chain(given).collect()
 }
 
 fn check_clean(source: &Source, options: &Options) -> Result<()> {
@@ -192,7 +199,7 @@ fn release(source: &Source, record: &Record, components: &Components) -> Result<
 }
 
 /// The images, the chart's package, and what refers to them.
-fn write_images(folder: &Folder, source: &Source, release: &Release) -> Result<()> {
+fn write_images(folder: &Folder, source: &Source, release: &Release, command: &str) -> Result<()> {
     let mut filters = BTreeMap::new();
     let mut images = Vec::new();
     for module in &release.modules {
@@ -220,7 +227,7 @@ fn write_images(folder: &Folder, source: &Source, release: &Release) -> Result<(
     folder.write(DIGESTS, Digests::new(release, filters, chart).text()?)?;
     let listed: Vec<_> =
         images.iter().map(|(repository, what, image)| (repository.clone(), *what, image)).collect();
-    folder.write("README.md", readme::readme(release, &file, &listed))
+    folder.write("README.md", readme::readme(release, &file, &listed, command))
 }
 
 fn copy(folder: &Folder, source: &Source) -> Result<()> {

@@ -37,8 +37,8 @@ pub(super) struct Materials<'a> {
     pub(super) toolchain: &'a Toolchain,
     /// The digest of binaryen's npm package, in hexadecimal SHA-512.
     pub(super) binaryen: Option<String>,
-    /// Whether the compiler could be another one than releases have.
-    pub(super) any_toolchain: bool,
+    /// The command that made it.
+    pub(super) command: &'a str,
 }
 
 /// The statement about these files, each with its SHA-256 in hexadecimal.
@@ -67,7 +67,7 @@ pub(super) fn statement(
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {
-                    "command": command(materials, release),
+                    "command": materials.command,
                     "source": {"revision": release.revision},
                 },
                 "internalParameters": {
@@ -80,17 +80,6 @@ pub(super) fn statement(
             "runDetails": {"builder": {"id": builder.id}, "metadata": metadata},
         },
     }))
-}
-
-fn command(materials: &Materials<'_>, release: &Release) -> String {
-    let mut command = String::from("cargo filterctl package");
-    if materials.any_toolchain {
-        command += " --any-toolchain";
-    }
-    if release.revision.ends_with("-dirty") {
-        command += " --allow-dirty";
-    }
-    command
 }
 
 fn dependencies(release: &Release, components: &Components, materials: &Materials<'_>) -> Vec<Value> {

@@ -5,8 +5,14 @@ use super::release::Release;
 
 const TEMPLATE: &str = include_str!("readme.md");
 
-/// The text. `images` are those of each repository, with what they hold; `chart` is the chart package's file.
-pub(super) fn readme(release: &Release, chart: &str, images: &[(String, &'static str, &Image)]) -> String {
+/// The text. `images` are those of each repository, with what they hold; `chart` is the chart package's file; `command` makes
+/// the same folder again.
+pub(super) fn readme(
+    release: &Release,
+    chart: &str,
+    images: &[(String, &'static str, &Image)],
+    command: &str,
+) -> String {
     let modules: Vec<String> = release
         .modules
         .iter()
@@ -27,5 +33,5 @@ pub(super) fn readme(release: &Release, chart: &str, images: &[(String, &'static
         .replace("{chart}", chart)
         .replace("{compiler}", &release.compiler)
         .replace("{binaryen}", &binaryen)
-        .replace("{again}", "cargo filterctl package")
+        .replace("{command}", command)
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The run tells a [`Live`] what it sees; the page asks the server for it every second. Nothing that a browser does can
-//! reach the run: what is shown is a copy, each request is answered by a thread of its own, and there is nothing to be
-//! asked but the page and its numbers.
+//! reach the run: what is shown is a copy, served by a thread of its own in which no connection waits for another, and
+//! there is nothing to be asked but the page and its numbers.
 //!
 //! The page is in `page/`, as it is: no build, no package, and nothing that it would load from elsewhere.
 
