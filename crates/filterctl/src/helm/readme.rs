@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::schema::described;
 
 /// What stands above the tables.
-const HEAD: &str = include_str!("readme.md");
+const HEAD: &str = include_str!("readme.template");
 
 /// The text.
 pub(super) fn readme() -> String {

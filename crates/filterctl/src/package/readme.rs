@@ -3,7 +3,7 @@
 use super::oci::Image;
 use super::release::Release;
 
-const TEMPLATE: &str = include_str!("readme.md");
+const TEMPLATE: &str = include_str!("readme.template");
 
 /// The text. `images` are those of each repository, with what they hold; `chart` is the chart package's file; `command` makes
 /// the same folder again.
