@@ -349,8 +349,11 @@ fn revokes() -> Result<()> {
     }
     let tally = server.tally_after(2)?;
     ensure!(tally.extended["Cancel"] == 1 && tally.answers("extended", 0) == 1, "{tally:?}");
-    ensure!(tally.answers("search", 118) == 1 && tally.requests("abandon") == 1, "{tally:?}");
-    ensure!(tally.requests("unbind") == 2, "{tally:?}");
+    ensure!(tally.answers("search", 118) == 1, "{tally:?}");
+    // Whoever abandons leaves while entries are under way. That can reset the connection, and what the client sent last is
+    // lost with it: both or none of it is seen.
+    let farewells = (tally.requests("abandon"), tally.requests("unbind"));
+    ensure!(matches!(farewells, (1, 2) | (0, 1)), "{tally:?}");
     Ok(())
 }
 
