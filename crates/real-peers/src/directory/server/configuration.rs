@@ -59,6 +59,7 @@ dds-default-ttl 3600
 
 overlay sssvlv
 sssvlv-max 16
+sssvlv-maxperconn 16
 sssvlv-maxkeys 4
 
 overlay syncprov
