@@ -99,7 +99,7 @@ fn documents(text: &str) -> Result<Vec<Value>> {
 }
 
 /// JSON in strings, by what it says: the order of its fields is free.
-fn read_strings(value: &Value) -> Value {
+pub(crate) fn read_strings(value: &Value) -> Value {
     match value {
         Value::String(text) if text.starts_with('{') => {
             serde_json::from_str(text).unwrap_or_else(|_| value.clone())

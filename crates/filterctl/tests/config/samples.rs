@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use filterctl::workspace::Workspace;
 use serde_json::Value;
 
+use crate::chart::read_strings;
 use crate::{Test, config};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -69,17 +70,4 @@ fn same(ours: &Value, theirs: &Value) -> Result<()> {
     let (ours, theirs) = (read_strings(ours), read_strings(theirs));
     ensure!(ours == theirs, "filterctl config writes {ours:#}\nthe sample says {theirs:#}");
     Ok(())
-}
-
-fn read_strings(value: &Value) -> Value {
-    match value {
-        Value::String(text) if text.starts_with('{') => {
-            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
-        }
-        Value::Array(items) => items.iter().map(read_strings).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), read_strings(value))).collect()
-        }
-        _ => value.clone(),
-    }
 }
