@@ -18,7 +18,11 @@ new_enough() {
 
 new_enough || missing+=(rustc-web cargo-web rust-web-src)
 have cc || missing+=(gcc libc6-dev)
+# libFuzzer, which the short fuzz runs of the tests use, is C++.
+have c++ || missing+=(g++)
 have python3 || missing+=(python3)
+# Instructions are counted in it; it needs the symbols of the C library.
+have valgrind || missing+=(valgrind libc6-dbg)
 # Tests run the commands of the documents, which call these.
 have curl || missing+=(curl ca-certificates)
 have jq || missing+=(jq)

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::admin::Admin;
 use crate::log_file::LogFile;
+use crate::memory::Memory;
 use crate::process::{Process, RunFiles, poll_until};
 use crate::wasm_filter::FilterChain;
 use crate::{Bootstrap, EnvoyBinary, RunnerError, Scrape, ServerInfo, WasmFilter};
@@ -176,6 +177,15 @@ impl Envoy {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// What it holds in memory now, and its Wasm VMs apart from that (Linux).
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn memory(&self) -> Result<Memory, RunnerError> {
+        self.check_alive()?;
+        Memory::of(self.id)
     }
 
     /// The folder that holds its files.

@@ -30,6 +30,7 @@ pub struct Listener {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) filters: Vec<WasmFilter>,
+    own_filters: Vec<Value>,
     upstream: Upstream,
     protocol: Protocol,
     direction: TrafficDirection,
@@ -61,6 +62,7 @@ impl Listener {
             name: name.into(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             filters: Vec::new(),
+            own_filters: Vec::new(),
             upstream,
             protocol: Protocol::Tcp,
             direction: TrafficDirection::default(),
@@ -110,6 +112,13 @@ impl Listener {
     /// Adds a filter behind those already there: a network filter, or an HTTP filter of an HTTP listener.
     pub fn filter(mut self, filter: impl Into<WasmFilter>) -> Self {
         self.filters.push(filter.into());
+        self
+    }
+
+    /// Adds one of Envoy's own filters in front of the Wasm filters, such as `envoy.filters.network.zookeeper_proxy`, with
+    /// its configuration: the `typed_config`, `@type` included.
+    pub fn envoy_filter(mut self, name: &str, typed_config: &Value) -> Self {
+        self.own_filters.push(json!({"name": name, "typed_config": typed_config}));
         self
     }
 
@@ -199,7 +208,8 @@ impl Listener {
     pub(crate) fn to_json(&self, run_dir: &Path) -> Value {
         let kind = self.filter_chain();
         let entry = |filter: &WasmFilter| filter.chain_entry(kind, &self.discovery_file(filter, run_dir));
-        let mut filters: Vec<Value> = self.filters.iter().map(entry).collect();
+        let mut filters: Vec<Value> =
+            self.own_filters.iter().cloned().chain(self.filters.iter().map(entry)).collect();
         match self.protocol {
             Protocol::Tcp => filters.push(self.tcp_proxy(run_dir)),
             Protocol::Http { own_headers } => {

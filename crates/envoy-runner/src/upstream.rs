@@ -19,6 +19,7 @@ pub struct Upstream {
     endpoints: Vec<(String, u16)>,
     proxy_protocol: Option<ProxyProtocol>,
     http: Option<HttpVersion>,
+    connection_limit: Option<u32>,
 }
 
 /// How Envoy speaks HTTP to a server.
@@ -31,7 +32,12 @@ enum HttpVersion {
 impl Upstream {
     /// One server, by address or by a host name that Envoy resolves.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { endpoints: vec![(host.into(), port)], proxy_protocol: None, http: None }
+        Self {
+            endpoints: vec![(host.into(), port)],
+            proxy_protocol: None,
+            http: None,
+            connection_limit: None,
+        }
     }
 
     /// One more server; connections are spread over all of them.
@@ -43,6 +49,13 @@ impl Upstream {
     /// Tells the server the client's address by a PROXY protocol header.
     pub fn proxy_protocol(mut self, version: ProxyProtocol) -> Self {
         self.proxy_protocol = Some(version);
+        self
+    }
+
+    /// Connections that may be open or waiting to open at the same time; Envoy closes what comes beyond. Its default is
+    /// 1,024.
+    pub fn connection_limit(mut self, connections: u32) -> Self {
+        self.connection_limit = Some(connections);
         self
     }
 
@@ -82,6 +95,10 @@ impl Upstream {
             "connect_timeout": "5s",
             "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         });
+        if let Some(limit) = self.connection_limit {
+            let thresholds = json!([{"max_connections": limit, "max_pending_requests": limit}]);
+            cluster["circuit_breakers"] = json!({"thresholds": thresholds});
+        }
         if let Some(version) = self.proxy_protocol {
             cluster["transport_socket"] = json!({
                 "name": "envoy.transport_sockets.upstream_proxy_protocol",

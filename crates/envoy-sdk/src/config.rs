@@ -51,7 +51,7 @@ pub fn from_json<C: DeserializeOwned>(octets: &[u8]) -> Result<(C, Vec<Ignored>)
             && ignored.len() < MOST_IGNORED
             && unknown_field(&reason).is_some_and(|field| remove(&mut value, &path, field));
         // A path of "." is the top level; there is nothing to name then.
-        let message = if path == "." { reason } else { format!("{path}: {reason}") };
+        let message = one_line(if path == "." { reason } else { format!("{path}: {reason}") });
         if !removed {
             return Err(Error::new(message));
         }
@@ -62,6 +62,16 @@ pub fn from_json<C: DeserializeOwned>(octets: &[u8]) -> Result<(C, Vec<Ignored>)
 /// The field's name in serde's message for `deny_unknown_fields`.
 fn unknown_field(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// The same without control characters: a name or a word of the configuration may hold any, and a refusal is one line of
+/// a log.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    message.chars().map(shown).collect()
 }
 
 /// Takes `field` out of the object at `path`. The path of an unknown field may or may not name the field itself.
@@ -110,6 +120,16 @@ mod tests {
 
     fn error(json: &str) -> String {
         from_json::<Config>(json.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_whatever_the_configuration_says() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        let error = from_json::<Nothing>(b"{\"a\\nb\\u001b[2J\": 1}").unwrap_err().to_string();
+        assert!(error.contains(r"a\nb\u{1b}[2J") && !error.contains(char::is_control), "{error}");
     }
 
     #[test]

@@ -98,7 +98,7 @@
 //! | ask others | [`HttpRequest`], [`GrpcRequest`]; [how to](guides::call_out) |
 //! | wait | [`CallbackContext::set_timer`] |
 //! | share between workers | [`SharedData`], [`SharedQueue`] |
-//! | log | the crate `log`, [`RateLimit`]; [how to](guides::log_safely) |
+//! | log | the crate `log`, [`RateLimit`], [`LIMITED_BY_WRITER`]; [how to](guides::log_safely) |
 //! | fail | [`Error`], [`HostError`], [`ErrorPolicy`]; [how to](guides::handle_errors) |
 //! | be tested | `envoy-sdk-test`; [how to](guides::test) |
 //!
@@ -180,6 +180,7 @@ pub use headers::{HeaderMap, Headers, HeadersMut};
 pub use http::{
     FilterDataStatus, FilterHeadersStatus, HttpContext, HttpFilter, HttpFilterFactory, LocalReply,
 };
+pub use logger::LIMITED_BY_WRITER;
 pub use module::Module;
 pub use network::{CloseType, FilterStatus, NetworkContext, NetworkFilter, NetworkFilterFactory};
 pub use random::random;

@@ -15,6 +15,14 @@ const LINES_PER_SECOND: u32 = 50;
 /// Lines that may come at once.
 const BURST: u32 = 500;
 
+/// The target of lines that whoever writes them limits himself, with a [`RateLimit`]: the limit on all other lines, which
+/// is the whole VM's, neither drops nor counts them.
+///
+/// ```
+/// log::info!(target: envoy_sdk::LIMITED_BY_WRITER, "one of {} a second at most", 1_000);
+/// ```
+pub const LIMITED_BY_WRITER: &str = "envoy_sdk::limited_by_writer";
+
 struct EnvoyLog;
 
 thread_local! {
@@ -59,7 +67,7 @@ impl Log for EnvoyLog {
         if !self.enabled(record.metadata()) {
             return;
         }
-        if !allowed() {
+        if record.target() != LIMITED_BY_WRITER && !allowed() {
             if let Some(mut counts) = vm::current_counts() {
                 counts.add(&LOG_LINES_DROPPED, (), 1);
             }

@@ -20,6 +20,8 @@ const UNDEFINED: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX - 1;
 /// The metric is not exported at this level.
 const INACTIVE: usize = usize::MAX;
+/// Changes of one callback for which room is kept: callbacks of usual size allocate nothing.
+const KEPT_CHANGES: usize = 64;
 
 /// The metrics of one [`Catalogue`] with one set of common labels, ready to count.
 ///
@@ -114,7 +116,7 @@ impl Stats {
         let table = Table { catalogue, common, bases, series, changes: RefCell::default() };
         for (index, series) in table.series.iter().enumerate() {
             if series.metric.export == Export::FromStart || !host::DEFINES_METRICS_LATER {
-                table.define(index).context(format!("define metric {}", series.metric.name))?;
+                table.id(index, series).context(format!("define metric {}", series.metric.name))?;
             }
         }
         Ok(Self { table: Rc::new(table) })
@@ -155,6 +157,13 @@ impl Stats {
     }
 }
 
+impl Stats {
+    /// Whether both count into the same table.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.table, &other.table)
+    }
+}
+
 impl Recorder for Stats {
     fn add<L: Labels>(&mut self, counter: &Counter<L>, labels: L, amount: u64) {
         Self::add(self, counter, labels, amount);
@@ -176,14 +185,18 @@ impl Table {
         Some((index, self.series.get(index)?))
     }
 
-    /// Envoy's id of a series, defined if it was not yet.
+    /// Envoy's id of a series, defined if it was not yet; `None` if Envoy has refused it.
+    fn id(&self, index: usize, series: &Series) -> Result<Option<u32>> {
+        match series.id.get() {
+            REFUSED => Ok(None),
+            UNDEFINED => self.define(index),
+            id => Ok(Some(id)),
+        }
+    }
+
+    #[cold]
     fn define(&self, index: usize) -> Result<Option<u32>> {
         let Some(series) = self.series.get(index) else { return Ok(None) };
-        match series.id.get() {
-            REFUSED => return Ok(None),
-            UNDEFINED => {}
-            id => return Ok(Some(id)),
-        }
         // The first series of the same metric tells how far into the metric this one is.
         let first =
             self.series.iter().position(|other| std::ptr::eq(other.metric, series.metric)).unwrap_or(index);
@@ -219,35 +232,47 @@ impl Table {
 
     /// Gives Envoy what has changed. Returns how many host calls it refused.
     fn flush(&self) -> u64 {
-        let mut refused = 0;
-        for change in self.changes.take() {
-            let outcome = match change {
-                Change::Record(index, value) => self.define(index).and_then(|id| match id {
-                    Some(id) => Ok(host::record_metric(id, value)?),
-                    None => Ok(()),
-                }),
-                Change::Add(index) => {
-                    let pending = self.series.get(index).map_or(0, |series| series.pending.take());
-                    self.define(index).and_then(|id| match id {
-                        // Envoy refuses a counter's increment of 0 or less; a gauge's 0 changes nothing.
-                        Some(id) if pending != 0 => Ok(host::increment_metric(id, pending)?),
-                        _ => Ok(()),
-                    })
-                }
-            };
-            refused += u64::from(outcome.is_err());
+        let mut changes = self.changes.take();
+        let refused = changes.drain(..).map(|change| u64::from(self.give(change).is_err())).sum();
+        if changes.capacity() <= KEPT_CHANGES {
+            self.changes.replace(changes);
         }
         refused
+    }
+
+    fn give(&self, change: Change) -> Result<()> {
+        let (Change::Add(index) | Change::Record(index, _)) = change;
+        let Some(series) = self.series.get(index) else { return Ok(()) };
+        match change {
+            Change::Record(_, value) => match self.id(index, series)? {
+                Some(id) => Ok(host::record_metric(id, value)?),
+                None => Ok(()),
+            },
+            Change::Add(_) => {
+                let pending = series.pending.take();
+                match self.id(index, series)? {
+                    // Envoy refuses a counter's increment of 0 or less; a gauge's 0 changes nothing.
+                    Some(id) if pending != 0 => Ok(host::increment_metric(id, pending)?),
+                    _ => Ok(()),
+                }
+            }
+        }
     }
 }
 
 /// Gives Envoy all changes of this callback.
 pub(crate) fn flush() {
-    let tables = CHANGED.with(RefCell::take);
-    let refused: u64 = tables.iter().map(|table| table.flush()).sum();
-    if refused > 0
-        && let Some(mut counts) = vm::current_counts()
-    {
+    let mut tables = CHANGED.with(RefCell::take);
+    let refused: u64 = tables.drain(..).map(|table| table.flush()).sum();
+    CHANGED.with(|changed| changed.replace(tables));
+    if refused > 0 {
+        count_refused(refused);
+    }
+}
+
+#[cold]
+fn count_refused(refused: u64) {
+    if let Some(mut counts) = vm::current_counts() {
         counts.add(&STATS_REFUSED, (), refused);
         for table in CHANGED.with(RefCell::take) {
             table.flush();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use envoy_sdk::{
-    ConfigureContext, FilterStatus, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result,
-    Status,
+    ConfigureContext, FilterStatus, LIMITED_BY_WRITER, Module, NetworkContext, NetworkFilter,
+    NetworkFilterFactory, Result, Status,
 };
 use envoy_sdk_test::{FakeEnvoy, HostCall, LogLevel};
 
@@ -37,6 +37,7 @@ impl NetworkFilter for Talker {
                 b'w' => log::warn!("a warning"),
                 b'i' => log::info!("information"),
                 b'd' => log::debug!("a detail"),
+                b'o' => log::info!(target: LIMITED_BY_WRITER, "one that is limited otherwise"),
                 _ => log::trace!("a trace"),
             }
         }
@@ -91,6 +92,16 @@ fn a_flood_is_cut_short_and_counted() {
     envoy.advance(Duration::from_secs(2));
     connection.client_sends("i".repeat(1_000));
     assert_eq!((envoy.take_log().len(), dropped(&envoy)), (100, 2_401));
+}
+
+#[test]
+fn lines_that_have_a_limit_of_their_own_neither_fall_under_this_one_nor_use_it_up() {
+    let mut envoy = FakeEnvoy::new(module).configure("{}").expect("configured");
+    let mut connection = envoy.connect();
+    envoy.take_log();
+    connection.client_sends("o".repeat(2_000) + "i");
+    assert_eq!(envoy.take_log().len(), 2_001);
+    assert_eq!(envoy.stats().total("envoy_sdk_log_lines_dropped_total", &[]), 0);
 }
 
 #[test]

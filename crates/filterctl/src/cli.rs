@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, build, config, demo, metrics, new, package, push, replay, run, test, validate};
+use crate::{
+    bench, build, config, demo, fuzz, metrics, new, package, push, replay, run, soak, test, validate,
+};
 
 /// Builds, runs and checks the Envoy enterprise filter suite.
 ///
@@ -21,6 +23,7 @@ enum Command {
     Config(config::Arguments),
     /// Shows a filter's metrics live: a real application, Envoy and a server, all started by this command.
     Demo(demo::Arguments),
+    Fuzz(fuzz::Arguments),
     Metrics(metrics::Arguments),
     New(new::Arguments),
     Package(package::Arguments),
@@ -28,6 +31,7 @@ enum Command {
     /// Plays recorded conversations through Envoy with a filter, cut in three ways, and compares.
     Replay(replay::Arguments),
     Run(run::Arguments),
+    Soak(soak::Arguments),
     Test(test::Arguments),
     /// Checks a filter's configuration, without Envoy.
     Validate(validate::Arguments),
@@ -44,12 +48,14 @@ impl Cli {
             Command::Build(arguments) => build::run(&arguments),
             Command::Config(arguments) => config::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::Fuzz(arguments) => fuzz::run(&arguments),
             Command::Metrics(arguments) => metrics::run(&arguments),
             Command::New(arguments) => new::run(&arguments),
             Command::Package(arguments) => package::run(&arguments),
             Command::Push(arguments) => push::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
+            Command::Soak(arguments) => soak::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
             Command::Validate(arguments) => validate::run(&arguments),
         }

@@ -72,6 +72,33 @@ fn every_link_leads_somewhere() {
     }
 }
 
+/// The document whose claims each name a test, in code: `tests/hostile/slow.rs::slow_loris`, below this crate where no
+/// crate is named.
+const SECURITY: &str = "SECURITY.md";
+
+#[test]
+fn every_test_that_stands_for_security_is_there() {
+    let root = repository::root();
+    let text = fs::read_to_string(root.join(SECURITY)).expect("the document");
+    let mut named = 0;
+    for span in text.split('`').skip(1).step_by(2) {
+        let (file, test) = span.split_once("::").map_or((span, None), |(file, test)| (file, Some(test)));
+        let path = match file.split('/').next() {
+            Some("crates") if !file.contains('*') => root.join(file),
+            Some("tests") => root.join("crates/filterctl").join(file),
+            _ => continue,
+        };
+        assert!(path.exists(), "{SECURITY}: nothing is at {file}");
+        if let Some(test) = test {
+            let source = fs::read_to_string(&path).expect("a source");
+            let runner = fs::read_to_string(path.with_file_name("main.rs")).unwrap_or_default();
+            assert!(names_a_test(&source, &runner, test), "{SECURITY}: no test {test} in {file}");
+        }
+        named += 1;
+    }
+    assert!(named >= 40, "only {named} tests are named");
+}
+
 /// The comparison of SDKs, and the column of ours.
 const COMPARISON: (&str, &str) = ("crates/envoy-sdk/README.md", "this `envoy-sdk`");
 

@@ -194,10 +194,30 @@ fn equal_names_hash_alike_however_they_are_written() {
 }
 
 #[test]
+fn access_logs_are_told_of_operations_once_a_second_and_at_the_end() {
+    let mut envoy = envoy("{}");
+    let mut connection = envoy.connect();
+    let mut told = Vec::new();
+    for (id, pause) in [(1, 0), (2, 400), (3, 500), (4, 100)] {
+        envoy.advance(Duration::from_millis(pause));
+        connection.client_sends(search(id).octets());
+        connection.server_sends(search_done(id, 0).octets());
+        told.push(connection.filter_state("ldap").expect("a summary"));
+    }
+    leave(&mut connection);
+    told.push(connection.filter_state("ldap").expect("a summary"));
+    for (state, operations) in told.iter().zip([1, 1, 1, 4, 4]) {
+        let state = String::from_utf8_lossy(state);
+        assert!(state.contains(&format!(";operations={operations};")), "{state}");
+    }
+}
+
+#[test]
 fn a_name_cannot_break_out_of_an_access_log() {
     let mut envoy = envoy(r#"{"events": {"identities": "full"}}"#);
     let mut connection = envoy.connect();
     look_up(&mut connection, "cn=a b;visibility=off\r\n\"");
+    leave(&mut connection);
     let state = connection.filter_state("ldap").expect("a summary");
     assert_eq!(
         String::from_utf8_lossy(&state),

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 
 use crate::cluster;
+use crate::crates_io::CrateProgram;
 use crate::debian::Bundle;
 use crate::directory::client::java;
 use crate::go::GoProgram;
@@ -71,6 +72,10 @@ pub enum Peer {
     Istio,
     /// Istio's agent, as far as it fetches modules.
     IstioAgent,
+    /// cargo-deny, which checks dependencies against a policy.
+    CargoDeny,
+    /// gungraun-runner, which runs benchmarks in valgrind.
+    GungraunRunner,
 }
 
 /// Whether a peer can be used here.
@@ -102,6 +107,7 @@ impl fmt::Display for Missing {
 /// What makes everything available on a machine that is not Debian, or where we are not root.
 const IN_A_CONTAINER: &str = "docker run --rm -it -v \"$PWD\":/project -w /project docker.io/library/rust:bookworm cargo filterctl test";
 const AS_ROOT: &str = "sudo --preserve-env=PATH,HOME,CARGO_TARGET_DIR cargo filterctl test";
+const VALGRIND: &str = "apt-get install --yes valgrind libc6-dbg";
 const DOWNLOAD: &str = "cargo run --package real-peers --example peers -- install";
 
 impl Peer {
@@ -139,10 +145,19 @@ impl Peer {
     /// What takes charts and manifests.
     pub const CLUSTER: [Self; 4] = [Self::Helm3, Self::Helm4, Self::KubeApiServer, Self::Istio];
 
+    /// What looks at the sources.
+    pub const SOURCES: [Self; 2] = [Self::CargoDeny, Self::GungraunRunner];
+
     /// All peers.
     pub fn all() -> impl Iterator<Item = Self> {
-        let groups: [&[Self]; 5] =
-            [&Self::MAIL, &Self::DIRECTORY, &Self::OBSERVABILITY, &Self::RELEASE, &Self::CLUSTER];
+        let groups: [&[Self]; 6] = [
+            &Self::MAIL,
+            &Self::DIRECTORY,
+            &Self::OBSERVABILITY,
+            &Self::RELEASE,
+            &Self::CLUSTER,
+            &Self::SOURCES,
+        ];
         groups.into_iter().flatten().copied()
     }
 
@@ -176,6 +191,8 @@ impl Peer {
             Self::KubeApiServer => "kube-apiserver",
             Self::Istio => "istio",
             Self::IstioAgent => "istio-agent",
+            Self::CargoDeny => "cargo-deny",
+            Self::GungraunRunner => "gungraun-runner",
         }
     }
 
@@ -200,6 +217,7 @@ impl Peer {
             Self::Smtplib | Self::Lettre | Self::Nodemailer | Self::Ldap3 | Self::JavaLdap => None,
             Self::Helm3 | Self::Helm4 | Self::KubeApiServer => None,
             Self::Istio | Self::IstioAgent => None,
+            Self::CargoDeny | Self::GungraunRunner => None,
         }
     }
 
@@ -275,6 +293,15 @@ impl Peer {
             Self::KubeApiServer => cluster::api_server::find().map_err(|why| missing(why, DOWNLOAD)),
             Self::Istio => cluster::istio::find().map_err(|why| missing(why, DOWNLOAD)),
             Self::IstioAgent => built(&release::ISTIO_AGENT).map_err(|why| missing(why, DOWNLOAD)),
+            Self::CargoDeny => CrateProgram::CARGO_DENY
+                .find()
+                .ok_or_else(|| missing("it is not built from crates.io yet".to_owned(), DOWNLOAD)),
+            Self::GungraunRunner => {
+                program("valgrind").ok_or_else(|| missing("no valgrind in PATH".to_owned(), VALGRIND))?;
+                CrateProgram::GUNGRAUN_RUNNER
+                    .find()
+                    .ok_or_else(|| missing("it is not built from crates.io yet".to_owned(), DOWNLOAD))
+            }
             _ => Ok(std::env::current_exe().unwrap_or_default()),
         }
     }
@@ -302,6 +329,8 @@ impl Peer {
                 Self::KubeApiServer => cluster::api_server::install()?,
                 Self::Istio => cluster::istio::install()?,
                 Self::IstioAgent => drop(release::ISTIO_AGENT.install()?),
+                Self::CargoDeny => drop(CrateProgram::CARGO_DENY.install()?),
+                Self::GungraunRunner => drop(CrateProgram::GUNGRAUN_RUNNER.install()?),
                 _ => {}
             }
         }

@@ -56,6 +56,7 @@
 
 pub mod browser;
 pub mod cluster;
+pub mod crates_io;
 pub mod daemon;
 pub mod debian;
 pub mod directory;

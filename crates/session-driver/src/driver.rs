@@ -17,9 +17,9 @@ use crate::window::Window;
 /// How far ahead a read for a line looks. Covers a usual segment of pipelined commands, and copies little
 /// of a payload that the line says is to be skipped.
 const LINE_READ: usize = 4 * 1024;
-/// How far ahead a read for a few octets looks: the head of an LDAP message, all that is read of a search's entry, is
-/// about as long, and then costs one host call.
-const EXACT_READ: usize = 16;
+/// How far ahead a read for a few octets looks. A host call costs as much as copying some thousand octets, and small
+/// messages stand close together: so one read serves many of them.
+const EXACT_READ: usize = 16 * 1024;
 
 /// A session and the octets it is waiting to see the rest of.
 ///
@@ -268,6 +268,12 @@ impl<S: Session> Driver<S> {
         now: Timestamp,
         sink: &mut impl Sink<S>,
     ) -> usize {
+        if self.stream(direction).kept.is_empty() {
+            let taken = self.session.feed_ahead(direction, octets, now, sink);
+            if taken > 0 {
+                return taken.min(octets.len());
+            }
+        }
         let stream = self.stream_mut(direction);
         let taken = missing.min(octets.len());
         let piece = octets.get(..taken).unwrap_or_default();

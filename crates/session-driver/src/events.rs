@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-use envoy_sdk::RateLimit;
+use envoy_sdk::{LIMITED_BY_WRITER, RateLimit};
 use serde_json::{Map, Value};
 
 use crate::config::{EventLogLevel, EventsConfig};
@@ -88,7 +88,8 @@ impl EventLog {
         }
         fill(&mut event);
         debug_assert!(event.fields.get("filter").is_some_and(|filter| filter == self.filter));
-        log::log!(self.level, "{}", one_line(Value::Object(event.fields).to_string()));
+        // These have a limit of their own, above.
+        log::log!(target: LIMITED_BY_WRITER, self.level, "{}", one_line(Value::Object(event.fields).to_string()));
         Written::Logged
     }
 }

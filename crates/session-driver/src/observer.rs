@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::events::EventLog;
 use crate::identity::Redactor;
 use crate::opening::proxy_header::ProxyVersion;
-use crate::protocol::{Lost, Observation, Protocol, Wanted};
+use crate::protocol::{Lost, Observation, Protocol, SummaryChange, Wanted};
 use crate::session::{CloseCause, Direction, OpaqueCause, Session, Sink, Timestamp, Transport};
 use crate::window::Window;
 use crate::{
@@ -28,6 +28,8 @@ use crate::{
 const LOST_LINES_PER_SECOND: u32 = 1;
 /// Such lines that may come at once.
 const LOST_LINES_BURST: u32 = 20;
+/// How often access logs are told what changes all the time, in microseconds: see [`Observation::summarise_soon`].
+const SUMMARY_INTERVAL: u64 = 1_000_000;
 
 /// Makes [`Observer`]s for one plugin.
 pub struct ObserverFactory<P: Protocol> {
@@ -135,11 +137,11 @@ impl<P: Protocol> Shared<P> {
         metrics: &'a mut Stats,
         now: Timestamp,
         connection: &'a dyn Fn() -> Option<u64>,
-        summary_changed: &'a mut bool,
+        summary: &'a mut SummaryChange,
         lost: &'a mut Option<Lost>,
     ) -> Observation<'a, Stats> {
         let (events, redactor) = (&self.events, &self.redactor);
-        Observation { metrics, events, redactor, now, connection, summary_changed, lost }
+        Observation { metrics, events, redactor, now, connection, summary, lost }
     }
 
     /// Sets the summary that access logs print. Where Envoy refuses (the capability is not granted), the metrics
@@ -193,25 +195,40 @@ pub struct Observer<P: Protocol> {
     first_to_end: Option<CloseCause>,
     /// Set once the end has been counted.
     ended: bool,
-    /// When the last callback was, for an end that comes without one.
+    /// When the last octets passed, for an end that comes without any.
     last_seen: Timestamp,
+    /// When access logs were told last.
+    summarised: Timestamp,
+    /// Something has changed since.
+    summary_is_old: bool,
 }
 
 impl<P: Protocol> Observer<P> {
     fn new(shared: Rc<Shared<P>>, cx: &NetworkContext<'_>) -> Result<Self> {
         let mut stats = shared.stats(cx)?;
-        stats.add(&CONNECTIONS_OPENED, (), 1);
-        let opened = timestamp(cx)?;
-        let driver = (shared.config.mode == Mode::Observe).then(|| {
+        let (mut driver, mut opened) = (None, Timestamp::default());
+        if shared.config.mode == Mode::Observe {
             let wanted = Wanted {
                 events: shared.config.events.enabled,
                 identities: shared.redactor.wants_identities(),
             };
-            Driver::new(P::session(&shared.config.limits, wanted, opened))
-        });
-        let (transport, first_to_end) = (None, None);
-        let protocol = P::default();
-        Ok(Self { shared, stats, protocol, driver, transport, first_to_end, ended: false, last_seen: opened })
+            opened = timestamp(cx)?;
+            driver = Some(Driver::new(P::session(&shared.config.limits, wanted, opened)));
+        }
+        // Last: a connection counts once there is somebody who will count its end.
+        stats.add(&CONNECTIONS_OPENED, (), 1);
+        Ok(Self {
+            shared,
+            stats,
+            protocol: P::default(),
+            driver,
+            transport: None,
+            first_to_end: None,
+            ended: false,
+            last_seen: opened,
+            summarised: Timestamp::default(),
+            summary_is_old: false,
+        })
     }
 
     fn data(
@@ -240,13 +257,13 @@ impl<P: Protocol> Observer<P> {
             self.note_end(direction, end_stream);
             return Ok(FilterStatus::Continue);
         }
-        let now = timestamp(cx)?;
+        // The end of a direction brings nothing that is timed.
+        let now = if buffer.is_empty() { self.last_seen } else { timestamp(cx)? };
         self.last_seen = now;
         let mut lost = None;
-        let mut summary_changed = false;
+        let mut summary = SummaryChange::None;
         let connection = || cx.stream_info().connection().id().ok().flatten();
-        let observation =
-            self.shared.observation(&mut self.stats, now, &connection, &mut summary_changed, &mut lost);
+        let observation = self.shared.observation(&mut self.stats, now, &connection, &mut summary, &mut lost);
         let mut sink = ObservingSink { protocol: &mut self.protocol, observation };
         let accounted = driver.data(direction, &buffer, now, &mut sink)?;
         if end_stream {
@@ -260,13 +277,25 @@ impl<P: Protocol> Observer<P> {
             self.stats.add(&BYTES, (flow, cause.into()), octets);
         }
         self.note_end(direction, end_stream);
-        if summary_changed {
-            self.shared.summarise(cx, &self.protocol.summary());
-        }
+        self.summarise(cx, summary, now);
         if let Some(lost) = lost {
             self.lost(cx, lost)?;
         }
         Ok(FilterStatus::Continue)
+    }
+
+    /// Tells access logs what has changed, if it is time.
+    fn summarise(&mut self, cx: &NetworkContext<'_>, change: SummaryChange, now: Timestamp) {
+        let is_time = match change {
+            SummaryChange::None => false,
+            SummaryChange::Soon => now.since(self.summarised).is_none_or(|past| past >= SUMMARY_INTERVAL),
+            SummaryChange::Now => true,
+        };
+        if is_time {
+            self.shared.summarise(cx, &self.protocol.summary());
+            self.summarised = now;
+        }
+        self.summary_is_old = !is_time && (self.summary_is_old || change != SummaryChange::None);
     }
 
     /// Framing is lost: says so, and closes where the configuration wants that.
@@ -303,27 +332,29 @@ impl<P: Protocol> Observer<P> {
         now: Timestamp,
         connection: &dyn Fn() -> Option<u64>,
     ) -> Option<String> {
-        if std::mem::replace(&mut self.ended, true) {
+        if self.ended {
             return None;
         }
-        let mut summary_changed = false;
+        let mut summary = SummaryChange::None;
         let Some(driver) = &mut self.driver else {
             self.stats.add(&CONNECTIONS, (Visibility::Off, self.transport.unwrap_or(Transport::Plain)), 1);
             P::closed_unseen(cause, &mut self.stats);
+            self.ended = true;
             return None;
         };
         let opaque = Direction::BOTH.into_iter().find_map(|direction| driver.opaque(direction));
         let unseen = opaque.or_else(|| driver.session().unseen());
         let mut lost = None;
-        let observation =
-            self.shared.observation(&mut self.stats, now, connection, &mut summary_changed, &mut lost);
+        let observation = self.shared.observation(&mut self.stats, now, connection, &mut summary, &mut lost);
         driver.end(cause, now, &mut ObservingSink { protocol: &mut self.protocol, observation });
+        // Not before: what panics on the way is made good by `drop`.
+        self.ended = true;
         let transport = match opaque {
             Some(OpaqueCause::Starttls) => Transport::Starttls,
             _ => self.transport.unwrap_or(Transport::Plain),
         };
         self.stats.add(&CONNECTIONS, (unseen.map_or(Visibility::Parsed, Visibility::from), transport), 1);
-        summary_changed.then(|| self.protocol.summary())
+        (self.summary_is_old || summary != SummaryChange::None).then(|| self.protocol.summary())
     }
 }
 
@@ -354,7 +385,9 @@ impl<P: Protocol> NetworkFilter for Observer<P> {
     fn on_stream_complete(&mut self, cx: &mut NetworkContext<'_>) -> Result<()> {
         let cause = self.first_to_end.unwrap_or(CloseCause::Unknown);
         let connection = || cx.stream_info().connection().id().ok().flatten();
-        if let Some(summary) = self.end(cause, timestamp(cx)?, &connection) {
+        // Only events say when the end was.
+        let now = if self.shared.config.events.enabled { timestamp(cx)? } else { self.last_seen };
+        if let Some(summary) = self.end(cause, now, &connection) {
             self.shared.summarise(cx, &summary);
         }
         Ok(())
@@ -379,14 +412,9 @@ impl<P: Protocol> Drop for Observer<P> {
             P::closed_unseen(CloseCause::Unknown, &mut self.stats);
             return;
         };
-        let (mut summary_changed, mut lost) = (false, None);
-        let observation = self.shared.observation(
-            &mut self.stats,
-            self.last_seen,
-            &|| None,
-            &mut summary_changed,
-            &mut lost,
-        );
+        let (mut summary, mut lost) = (SummaryChange::None, None);
+        let observation =
+            self.shared.observation(&mut self.stats, self.last_seen, &|| None, &mut summary, &mut lost);
         let mut sink = ObservingSink { protocol: &mut self.protocol, observation };
         driver.end(CloseCause::Unknown, self.last_seen, &mut sink);
     }
@@ -421,20 +449,27 @@ impl Window for Buffer<'_> {
     }
 
     fn read(&self, start: usize, len: usize) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(self.chunks(start..start.saturating_add(len))?.into_bytes()))
+        let octets = self.chunks(start..start.saturating_add(len))?.into_bytes();
+        // With fewer than there are, a driver would not come to an end.
+        if octets.len() < len.min(Buffer::len(self).saturating_sub(start)) {
+            return Err(Error::new("Envoy gives fewer octets than it has announced"));
+        }
+        Ok(Cow::Owned(octets))
     }
 }
 
 fn timestamp(cx: &NetworkContext<'_>) -> Result<Timestamp> {
     let since_epoch = cx.now()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Ok(Timestamp(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX)))
+    // Not `as_micros`: 128 bits are emulated on wasm32.
+    let seconds = since_epoch.as_secs().saturating_mul(1_000_000);
+    Ok(Timestamp(seconds.saturating_add(since_epoch.subsec_micros().into())))
 }
 
 fn transport(cx: &NetworkContext<'_>) -> Result<Transport> {
     let connection = cx.stream_info().connection();
-    Ok(match (connection.tls_version()?, connection.mtls()?) {
-        (None, _) => Transport::Plain,
-        (Some(_), false) => Transport::Tls,
-        (Some(_), true) => Transport::Mtls,
+    Ok(match connection.tls_version()? {
+        None => Transport::Plain,
+        Some(_) if connection.mtls()? => Transport::Mtls,
+        Some(_) => Transport::Tls,
     })
 }

@@ -38,7 +38,8 @@ pub trait Protocol: Default + 'static {
 
     /// What access logs print about the connection: `%FILTER_STATE(wasm.<filter>:PLAIN)%`. It is printed as it is, so
     /// it may only hold words that the filter itself chose, or what is escaped to be like them. Asked for at the end
-    /// of a callback in which [`Observation::summarise`] was called.
+    /// of a callback in which [`Observation::summarise`] was called, and some time after
+    /// [`Observation::summarise_soon`].
     fn summary(&self) -> String;
 
     /// Counts the end of a connection that had no session, because the mode is `off`: connections opened and
@@ -63,8 +64,20 @@ pub struct Observation<'a, R> {
     pub(crate) redactor: &'a Redactor,
     pub(crate) now: Timestamp,
     pub(crate) connection: &'a dyn Fn() -> Option<u64>,
-    pub(crate) summary_changed: &'a mut bool,
+    pub(crate) summary: &'a mut SummaryChange,
     pub(crate) lost: &'a mut Option<Lost>,
+}
+
+/// Whether access logs are to be told something else than before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SummaryChange {
+    /// No.
+    #[default]
+    None,
+    /// Within a second of traffic, and at the end of the connection.
+    Soon,
+    /// At the end of this callback.
+    Now,
 }
 
 /// How a session lost its way.
@@ -94,7 +107,13 @@ impl<R: Recorder> Observation<'_, R> {
 
     /// Says that [`Protocol::summary`] is another one now.
     pub fn summarise(&mut self) {
-        *self.summary_changed = true;
+        *self.summary = SummaryChange::Now;
+    }
+
+    /// Says that [`Protocol::summary`] is another one now, as it may be many times a second: access logs are told at
+    /// most once a second, and at the end of the connection.
+    pub fn summarise_soon(&mut self) {
+        *self.summary = SummaryChange::Soon.max(*self.summary);
     }
 
     /// What may be said about people.

@@ -161,6 +161,19 @@ pub trait Session {
         sink: &mut impl Sink<Self>,
     ) -> usize;
 
+    /// Offers octets of which the session needs the first ([`Need::Exact`]), and others behind them that have been read
+    /// along. It may take at once what it would need one after the other, and returns how many octets it took: none
+    /// at all, unless it does better than with [`feed`](Session::feed) and [`skipped`](Session::skipped).
+    fn feed_ahead(
+        &mut self,
+        _direction: Direction,
+        _octets: &[u8],
+        _now: Timestamp,
+        _sink: &mut impl Sink<Self>,
+    ) -> usize {
+        0
+    }
+
     /// Says that octets passed which the session had asked to skip, or has called unseen.
     fn skipped(&mut self, direction: Direction, octets: u64, now: Timestamp, sink: &mut impl Sink<Self>);
 

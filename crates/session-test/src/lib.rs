@@ -11,12 +11,14 @@ pub mod cutting;
 pub mod play;
 mod record;
 mod recordings;
+pub mod secrets;
 mod series;
+pub mod steps;
 pub mod strategies;
 mod subject;
 mod talk;
 
-pub use play::Seen;
+pub use play::{Player, Seen};
 pub use record::Record;
 pub use recordings::{Capture, Recordings, Status, shared_captures};
 pub use series::Series;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use common_metrics::{Label as _, Recorder as _, Tally};
-use session_driver::{Driver, PROXY_HEADERS, ProxyVersion, Session, Sink, Timestamp, Visibility};
+use session_driver::{
+    CloseCause, Direction, Driver, PROXY_HEADERS, ProxyVersion, Session, Sink, Timestamp, Visibility,
+};
 
 use crate::cutting::{coalesced, in_pieces, octet_by_octet};
 use crate::series::readable;
@@ -71,32 +73,77 @@ impl<P: Subject> Sink<P::Session> for Noting<'_, P> {
     }
 }
 
+/// One connection on its way through a session.
+pub struct Player<P: Subject> {
+    driver: Driver<P::Session>,
+    seen: Seen<P::Notes>,
+    /// The most octets that the driver may hold.
+    bound: usize,
+    /// When the last thing happened.
+    now: Timestamp,
+    ends: CloseCause,
+}
+
+impl<P: Subject> Player<P> {
+    /// A connection that has just been opened.
+    pub fn new(conditions: &Conditions<P::Setup>) -> Self {
+        let mut driver = Driver::new(P::session(&conditions.setup, Timestamp(OPENED)));
+        driver.transport(conditions.transport);
+        Self {
+            driver,
+            seen: Seen::default(),
+            bound: P::most_buffered(&conditions.setup),
+            now: Timestamp(OPENED),
+            ends: conditions.ends,
+        }
+    }
+
+    /// Octets pass.
+    ///
+    /// # Panics
+    /// When one is not accounted for exactly once, or the driver holds more than [`Subject::most_buffered`].
+    pub fn passes(&mut self, Record { direction, octets, at }: &Record) {
+        self.now = Timestamp(OPENED + at);
+        let sink = &mut Noting::<P>(&mut self.seen);
+        let Ok(accounted) = self.driver.data(*direction, &octets.as_slice(), self.now, sink);
+        assert_eq!(accounted.total(), octets.len() as u64, "every octet is accounted for");
+        self.seen.parsed += accounted.parsed;
+        for (cause, octets) in accounted.unseen() {
+            *self.seen.unseen.entry(Visibility::from(cause).as_str()).or_default() += octets;
+        }
+        let buffered = self.driver.buffered();
+        self.seen.most_buffered = self.seen.most_buffered.max(buffered);
+        assert!(buffered <= self.bound, "{buffered} octets are kept");
+    }
+
+    /// A direction ends behind its last octet, so many microseconds after the opening.
+    pub fn half_closes(&mut self, direction: Direction, at: u64) {
+        self.now = Timestamp(OPENED + at);
+        self.driver.half_close(direction, self.now, &mut Noting::<P>(&mut self.seen));
+    }
+
+    /// The connection is over.
+    ///
+    /// # Panics
+    /// When it has not ended exactly once (`connections_closed_total`), or [`Subject::check`] fails.
+    pub fn ends(mut self) -> Seen<P::Notes> {
+        self.driver.end(self.ends, self.now, &mut Noting::<P>(&mut self.seen));
+        assert_eq!(self.seen.sum("connections_closed_total"), 1, "a connection ends once");
+        P::check(&self.seen);
+        self.seen
+    }
+}
+
 /// Plays records through a session, to the end of the connection.
 ///
 /// # Panics
-/// When an octet is not accounted for exactly once, the driver holds more than [`Subject::most_buffered`], the
-/// connection does not end exactly once (`connections_closed_total`), or [`Subject::check`] fails.
+/// When [`Player`] does.
 pub fn play<P: Subject>(records: &[Record], conditions: &Conditions<P::Setup>) -> Seen<P::Notes> {
-    let mut seen = Seen::default();
-    let mut driver = Driver::new(P::session(&conditions.setup, Timestamp(OPENED)));
-    driver.transport(conditions.transport);
-    let bound = P::most_buffered(&conditions.setup);
-    let mut now = Timestamp(OPENED);
-    for Record { direction, octets, at } in records {
-        now = Timestamp(OPENED + at);
-        let Ok(accounted) = driver.data(*direction, &octets.as_slice(), now, &mut Noting::<P>(&mut seen));
-        assert_eq!(accounted.total(), octets.len() as u64, "every octet is accounted for");
-        seen.parsed += accounted.parsed;
-        for (cause, octets) in accounted.unseen() {
-            *seen.unseen.entry(Visibility::from(cause).as_str()).or_default() += octets;
-        }
-        seen.most_buffered = seen.most_buffered.max(driver.buffered());
-        assert!(driver.buffered() <= bound, "{} octets are kept", driver.buffered());
+    let mut player = Player::<P>::new(conditions);
+    for record in records {
+        player.passes(record);
     }
-    driver.end(conditions.ends, now, &mut Noting::<P>(&mut seen));
-    assert_eq!(seen.sum("connections_closed_total"), 1, "a connection ends once");
-    P::check(&seen);
-    seen
+    player.ends()
 }
 
 /// Plays records as they are, octet by octet and in pieces of these lengths, and demands the same events.

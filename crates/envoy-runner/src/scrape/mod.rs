@@ -105,7 +105,9 @@ impl Scrape {
     /// The sum over all series of this name that have these labels; 0 if there is none. Gauges and
     /// histograms (their count of observations) add up likewise.
     pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.samples(name).filter(|metric| metric.matches(labels)).map(|metric| metric.value.number()).sum()
+        let samples = self.samples(name).filter(|metric| metric.matches(labels));
+        // The sum of no floats at all is -0.
+        samples.map(|metric| metric.value.number()).fold(0.0, |sum, number| sum + number)
     }
 
     /// All histograms of this name that have these labels, merged into one; `None` if there is none.

@@ -58,7 +58,9 @@ pub(crate) fn current_counts() -> Option<Stats> {
 /// Says whose counters [`current_counts`] are.
 pub(crate) fn set_current_counts(current: &Stats) {
     COUNTS.with(|counts| {
-        if let Ok(mut counts) = counts.try_borrow_mut() {
+        if let Ok(mut counts) = counts.try_borrow_mut()
+            && !counts.as_ref().is_some_and(|counts| counts.is(current))
+        {
             *counts = Some(current.clone());
         }
     });

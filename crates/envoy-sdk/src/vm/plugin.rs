@@ -23,7 +23,7 @@ const CLOSE_DELAY: Duration = Duration::from_millis(1);
 #[derive(Default)]
 pub(crate) struct Plugin {
     context: u32,
-    configured: RefCell<Option<Configured>>,
+    configured: RefCell<Option<Rc<Configured>>>,
     vm_configuration: RefCell<Vec<u8>>,
     timers: RefCell<Timers>,
 }
@@ -35,16 +35,18 @@ impl std::fmt::Debug for Plugin {
 }
 
 /// A plugin's extension as one configuration made it. Streams keep the one that they began with.
-#[derive(Clone)]
 pub(crate) struct Configured {
     pub(crate) extension: Rc<dyn AnyExtension>,
     pub(crate) counts: Stats,
-    pub(crate) panics_in_a_row: Rc<Cell<u32>>,
+    pub(crate) panics_in_a_row: Cell<u32>,
 }
 
 impl Configured {
     /// Lets go of the extension. When it was the last to hold it, its destructor runs behind the boundary.
-    pub(crate) fn release(self) {
+    pub(crate) fn release(self: Rc<Self>) {
+        if Rc::strong_count(&self) > 1 {
+            return;
+        }
         let (name, mut counts) = (self.extension.name(), self.counts.clone());
         if boundary::quietly(move || drop(self)).is_none() {
             log::error!("{name} panicked while the factory was dropped");
@@ -63,7 +65,7 @@ impl Plugin {
         self.context
     }
 
-    pub(crate) fn configured(&self) -> Option<Configured> {
+    pub(crate) fn configured(&self) -> Option<Rc<Configured>> {
         self.configured.borrow().clone()
     }
 
@@ -117,8 +119,8 @@ impl Plugin {
                     .context(format!("configuration of {:?} refused", registration.name))
             });
         let Ok(extension) = outcome else { return false };
-        let configured = Configured { extension, counts, panics_in_a_row: Rc::default() };
-        if let Some(before) = self.configured.replace(Some(configured)) {
+        let configured = Configured { extension, counts, panics_in_a_row: Cell::default() };
+        if let Some(before) = self.configured.replace(Some(Rc::new(configured))) {
             before.release();
         }
         true
@@ -136,7 +138,7 @@ impl Plugin {
     /// Something happens to the plugin itself. An error or a panic is counted and logged; the factory stays.
     pub(crate) fn deliver(self: &Rc<Self>, event: Event<'_>) {
         let Some(configured) = self.configured() else { return };
-        let Configured { extension, counts, .. } = &configured;
+        let Configured { extension, counts, .. } = &*configured;
         let _counted = boundary::run(extension.name(), event.callback(), self.context, Some(counts), || {
             extension.on_event(CallbackContext::of_plugin(self), event)
         });

@@ -31,7 +31,7 @@ pub(crate) struct StreamKey(usize);
 struct Stream {
     context: u32,
     plugin: Rc<Plugin>,
-    configured: Option<Configured>,
+    configured: Option<Rc<Configured>>,
     state: State,
     progress: Progress,
     awaited: Awaited,
@@ -170,7 +170,7 @@ pub(crate) fn place(key: StreamKey) -> Option<(u32, Rc<Plugin>)> {
 struct Parts {
     context: u32,
     plugin: Rc<Plugin>,
-    configured: Configured,
+    configured: Rc<Configured>,
 }
 
 impl Parts {
@@ -194,17 +194,19 @@ impl About {
 }
 
 fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Event<'_>) -> Action {
-    let Configured { extension, counts, .. } = &parts.configured;
+    let Configured { extension, counts, .. } = &*parts.configured;
     let (callback, about) = (event.callback(), About::new(&event));
     let outcome = boundary::run(extension.name(), callback, parts.context, Some(counts), || {
         filter.on_event(parts.cx(key), event)
     });
     let action = match outcome {
         Ok(action) => {
-            put_back(key, State::Live(filter));
-            if let Some(way) = about.way {
-                with(key, |stream| stream.progress.answered(way, action));
-            }
+            with(key, |stream| {
+                stream.state = State::Live(filter);
+                if let Some(way) = about.way {
+                    stream.progress.answered(way, action);
+                }
+            });
             action
         }
         Err(failed) => {
@@ -223,7 +225,7 @@ fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Eve
 }
 
 fn new_filter(key: StreamKey, parts: &Parts) -> Result<Box<dyn AnyFilter>, Failed> {
-    let Configured { extension, counts, panics_in_a_row } = &parts.configured;
+    let Configured { extension, counts, panics_in_a_row } = &*parts.configured;
     if panics_in_a_row.get() >= MOST_PANICS_IN_A_ROW {
         counts.clone().add(&FILTERS_REFUSED, (), 1);
         return Err(Failed::Error);
@@ -241,7 +243,7 @@ fn end_awaited(key: StreamKey, plugin: &Plugin) {
 
 /// Does to a stream without its filter what its kind of extension wants.
 fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Action {
-    let Configured { extension, counts, panics_in_a_row } = &parts.configured;
+    let Configured { extension, counts, panics_in_a_row } = &*parts.configured;
     end_awaited(key, &parts.plugin);
     if failed == Failed::Panic {
         panics_in_a_row.set(panics_in_a_row.get().saturating_add(1));
@@ -278,7 +280,7 @@ fn make_good(key: StreamKey, parts: &Parts, about: About, failed: Failed) -> Act
 /// Takes a stream's state out for the time of a callback.
 fn take(key: StreamKey, event: &Event<'_>) -> Option<(State, Parts)> {
     with(key, |stream| {
-        let configured = stream.configured.clone()?;
+        let configured = Rc::clone(stream.configured.as_ref()?);
         stream.progress.begin(event);
         let parts = Parts { context: stream.context, plugin: Rc::clone(&stream.plugin), configured };
         Some((std::mem::replace(&mut stream.state, State::Running), parts))

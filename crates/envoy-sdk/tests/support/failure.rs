@@ -11,7 +11,7 @@ pub(crate) const WAYS: [(&str, &str); 5] = [
     ("bad_panic", "envoy_sdk_panics_total"),
 ];
 
-#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum How {
     #[default]

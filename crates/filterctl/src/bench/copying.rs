@@ -3,22 +3,22 @@
 //! What the module reads is taken from Envoy's own trace of its host calls; what passed, from the client. The trace
 //! makes Envoy slow, so no time is measured here.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use envoy_runner::{Bootstrap, Listener, StartOptions, Upstream};
+use envoy_runner::{Bootstrap, Envoy, Listener, StartOptions, Upstream, WasmFilter};
 use real_peers::Peer;
 use real_peers::directory::load::DirectoryLoad;
 use real_peers::directory::rules::{ADMIN_DN, ADMIN_PASSWORD, STAFF};
 use real_peers::directory::{DirectoryOptions, DirectoryServer, Scope, message};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::filters::Filter;
-use crate::stage::{self, Configuration, Stage};
+use crate::stage;
+
+use super::ground::Ground;
 
 /// The only listener.
 const LISTENER: &str = "directory";
@@ -29,38 +29,36 @@ const READ: &str = "[vm->host] env.proxy_get_buffer_bytes(";
 const ENDING: Duration = Duration::from_secs(60);
 
 /// What was measured.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Copying {
-    envoy: String,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Copying {
     /// Entries that the client received.
-    entries: u64,
+    pub entries: u64,
     /// Octets that passed, both ways.
-    octets_proxied: u64,
+    pub octets_proxied: u64,
     /// Octets of them that were copied into the module.
-    octets_copied: u64,
+    pub octets_copied: u64,
     /// Host calls that copied something.
-    reads: u64,
+    pub reads: u64,
     /// `octets_copied / octets_proxied`.
-    copied_share: f64,
+    pub copied_share: f64,
     /// `reads / entries`.
-    reads_per_entry: f64,
+    pub reads_per_entry: f64,
 }
 
 /// Searches for so many entries of a real directory, through a real Envoy with the ldap-filter.
-pub(super) fn measure(entries: u32, envoy: Option<&Path>) -> Result<Copying> {
+pub(super) fn measure(ground: &Ground, entries: u32) -> Result<Copying> {
     let filter = Filter::named("ldap").context("this filterctl knows no ldap filter")?;
     Peer::Slapd.install()?;
-    let stage = Stage::set(filter, envoy)?;
-    eprintln!("loading {entries} entries into slapd …");
     let options = DirectoryOptions { log: false, ..DirectoryOptions::with_entries(entries) };
     let server = DirectoryServer::start_with(&options)?;
     let upstream = Upstream::new(server.ldap().ip().to_string(), server.ldap().port());
-    let listener = Listener::new(LISTENER, upstream).filter(stage.filter(&Configuration::default()));
+    let listener = Listener::new(LISTENER, upstream)
+        .filter(WasmFilter::new(filter.name, ground.module(filter)).configuration("{}"));
     let traced =
         StartOptions { component_log_level: Some("wasm:trace".to_owned()), ..StartOptions::default() };
-    let envoy = stage.start_with(Bootstrap::new().listener(listener), &traced)?;
+    let bootstrap = Bootstrap::new().stats_tags(filter.stats_tags()).listener(listener);
+    let envoy = Envoy::start(&ground.binary, &bootstrap, &ground.folder("copying"), &traced)?;
 
-    eprintln!("searching for them …");
     let everybody = message::search(STAFF, Scope::One, &message::present("uid"), &[]);
     let search = DirectoryLoad {
         login: Some(message::bind(ADMIN_DN, ADMIN_PASSWORD)),
@@ -76,7 +74,6 @@ pub(super) fn measure(entries: u32, envoy: Option<&Path>) -> Result<Copying> {
     let (reads, octets_copied) = reads(BufReader::new(log))?;
     let octets_proxied = report.octets_sent + report.octets_received;
     let copying = Copying {
-        envoy: stage.binary.version.to_string(),
         entries: report.entries,
         octets_proxied,
         octets_copied,
@@ -85,7 +82,6 @@ pub(super) fn measure(entries: u32, envoy: Option<&Path>) -> Result<Copying> {
         reads_per_entry: reads as f64 / report.entries as f64,
     };
     envoy.stop()?;
-    stage.clear();
     Ok(copying)
 }
 
@@ -103,17 +99,6 @@ fn reads(mut trace: impl BufRead) -> Result<(u64, u64)> {
         line.clear();
     }
     Ok((reads, octets))
-}
-
-impl fmt::Display for Copying {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { envoy, entries, octets_proxied, octets_copied, reads, copied_share, reads_per_entry } =
-            self;
-        writeln!(f, "One search, {entries} entries, slapd behind Envoy {envoy} with the ldap-filter:")?;
-        writeln!(f, "  octets proxied        {octets_proxied:>12}")?;
-        writeln!(f, "  copied into the guest {octets_copied:>12}   {:.2} %", copied_share * 100.0)?;
-        write!(f, "  reads                 {reads:>12}   {reads_per_entry:.2} per entry")
-    }
 }
 
 #[cfg(test)]

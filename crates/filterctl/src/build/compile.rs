@@ -45,6 +45,9 @@ pub(super) fn compile(
             Panic::Unwind => "-Zbuild-std=std,panic_unwind",
             Panic::Abort => "-Zbuild-std=std,panic_abort",
         })
+        // What the library does where it can choose between small and fast: sorting, searching, formatting of numbers.
+        // Nothing of that is done for each of a peer's octets.
+        .arg("-Zbuild-std-features=panic-unwind,optimize_for_size")
         .args(request.locked.then_some("--locked"))
         .arg("--target-dir")
         .arg(&build_folder)

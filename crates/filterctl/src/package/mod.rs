@@ -44,8 +44,8 @@ use oci::{Image, Layout};
 use provenance::Materials;
 use release::{Release, ReleasedModule};
 
-/// Folders that are copied as they are.
-const COPIED: [&str; 4] = ["deploy", "docs", "LICENSE", "CHANGELOG.md"];
+/// What is copied as it is.
+const COPIED: [&str; 6] = ["deploy", "docs", "BENCHMARKS.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
 
 /// How to package.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! A running Envoy between clients and a server that are the test itself.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result};
 use common_metrics::StatsTag;
@@ -8,7 +8,7 @@ use envoy_runner::{Bootstrap, Envoy, Listener, Scrape, StartOptions, Upstream};
 use filterctl::filters::{FILTERS, Filter};
 use filterctl::stage::final_scrape;
 use serde_json::Value;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::counts::{self, SOON};
 use crate::script::Script;
@@ -24,7 +24,8 @@ pub(crate) struct Bridge {
     pub(crate) envoy: Envoy,
     /// Where Envoy connects to as to the server.
     pub(crate) server: TcpListener,
-    subject: &'static Subject,
+    /// What is tested.
+    pub(crate) subject: &'static Subject,
 }
 
 impl Bridge {
@@ -48,9 +49,7 @@ impl Bridge {
         options: &StartOptions,
         listeners: impl FnOnce(&Upstream) -> Result<Vec<Listener>>,
     ) -> Result<Self> {
-        let server = TcpListener::bind("127.0.0.1:0").context("listening as the server")?;
-        // On Linux, this bounds accept(2).
-        SockRef::from(&server).set_read_timeout(Some(SOON))?;
+        let server = listen()?;
         let upstream = Upstream::new("127.0.0.1", server.local_addr()?.port());
         let envoy = start(ground, options, listeners(&upstream)?)?;
         Ok(Self { envoy, server, subject: ground.subject })
@@ -59,6 +58,13 @@ impl Bridge {
     /// A new connection through this listener.
     pub(crate) fn open(&self, listener: &str) -> Result<Wire> {
         let client = self.connect(listener)?;
+        let server = self.accept()?;
+        Wire::new(Box::new(client.try_clone()?), client, server)
+    }
+
+    /// A new connection through this listener, of a client with this address of the loopback network.
+    pub(crate) fn open_from(&self, client: Ipv4Addr, listener: &str) -> Result<Wire> {
+        let client = connect_from(client, self.envoy.address(listener)?)?;
         let server = self.accept()?;
         Wire::new(Box::new(client.try_clone()?), client, server)
     }
@@ -97,8 +103,21 @@ impl Bridge {
     }
 }
 
-/// Starts Envoy with the tag rules of all filters: nobody's may touch what another one exports.
+/// A server that Envoy can connect to.
+pub(crate) fn listen() -> Result<TcpListener> {
+    let server = TcpListener::bind("127.0.0.1:0").context("listening as the server")?;
+    // On Linux, this bounds accept(2).
+    SockRef::from(&server).set_read_timeout(Some(SOON))?;
+    Ok(server)
+}
+
+/// Starts Envoy with the tag rules of all filters.
 pub(crate) fn start(ground: &Ground, options: &StartOptions, listeners: Vec<Listener>) -> Result<Envoy> {
+    Ok(Envoy::start(&ground.binary, &bootstrap(listeners), &ground.folder, options)?)
+}
+
+/// These listeners, and the tag rules of all filters: nobody's may touch what another one exports.
+pub(crate) fn bootstrap(listeners: Vec<Listener>) -> Bootstrap {
     let mut tags: Vec<StatsTag> = Vec::new();
     for tag in FILTERS.iter().flat_map(Filter::stats_tags) {
         // Envoy takes each name once.
@@ -106,8 +125,17 @@ pub(crate) fn start(ground: &Ground, options: &StartOptions, listeners: Vec<List
             tags.push(tag);
         }
     }
-    let bootstrap = listeners.into_iter().fold(Bootstrap::new(), Bootstrap::listener).stats_tags(tags);
-    Ok(Envoy::start(&ground.binary, &bootstrap, &ground.folder, options)?)
+    listeners.into_iter().fold(Bootstrap::new(), Bootstrap::listener).stats_tags(tags)
+}
+
+/// A connection of a client with this address of the loopback network.
+pub(crate) fn connect_from(client: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((client, 0)).into()).with_context(|| format!("binding to {client}"))?;
+    socket.connect_timeout(&address.into(), SOON).context("connecting to Envoy")?;
+    let client = TcpStream::from(socket);
+    prepare(&client)?;
+    Ok(client)
 }
 
 /// A client's connection.

@@ -11,7 +11,6 @@ use crate::wire::End;
 pub(crate) static LDAP: Subject = Subject {
     name: "ldap",
     module: Module::Ldap,
-    with_faults: Module::LdapWithFaults,
     largest: 400_000,
     opening: || Ok(login()),
     login: || Ok(Script::new()),

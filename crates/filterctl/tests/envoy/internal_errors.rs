@@ -1,11 +1,15 @@
 //! What makes the filter itself panic arrives all the same.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Result, ensure};
 use envoy_runner::{Listener, WasmFilter};
 use serde_json::{Value, json};
 
 use crate::Test;
 use crate::bridge::{Bridge, LISTENER};
+use crate::modules::Module;
+use crate::script::Script;
 use crate::subject::Ground;
 use crate::wire::End;
 
@@ -14,9 +18,15 @@ pub(crate) const TESTS: &[Test] = &[
     ("internal errors: with `close` the connection is closed", the_connection_is_closed),
 ];
 
-/// With the module that panics at the poison.
-pub(crate) fn bridge(ground: &Ground, configuration: &Value) -> Result<Bridge> {
-    let module = ground.subject.with_faults.artifact()?;
+/// The client on whose connections the filter panics.
+pub(crate) const UNLUCKY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+
+/// With the filter that panics at what the [`UNLUCKY`] client says behind all of `good`.
+pub(crate) fn bridge(ground: &Ground, configuration: &Value, good: &Script) -> Result<Bridge> {
+    let said = good.parts().filter(|(end, _)| *end == End::Client).count();
+    let fault = json!({"at": "on_downstream_data", "call": said + 1});
+    let configuration = json!({"faults": {UNLUCKY.to_string(): fault}, "filter": configuration});
+    let module = Module::Panicking.artifact()?;
     let filter = WasmFilter::new(ground.subject.name, &module.path).configuration(configuration.to_string());
     Bridge::start(ground, |upstream| Ok(vec![Listener::new(LISTENER, upstream.clone()).filter(filter)]))
 }
@@ -24,9 +34,10 @@ pub(crate) fn bridge(ground: &Ground, configuration: &Value) -> Result<Bridge> {
 fn it_arrives(ground: &Ground) -> Result<()> {
     let subject = ground.subject;
     let (exchange, exchanged) = ((subject.exchange)()?, subject.exchanged);
-    let bridge = bridge(ground, &json!({"reporter": "gateway"}))?;
     let begun = (subject.opening)()?.then(exchange.clone());
-    let mut poisoned = bridge.opened(&begun)?;
+    let bridge = bridge(ground, &json!({"reporter": "gateway"}), &begun)?;
+    let mut poisoned = bridge.open_from(UNLUCKY, LISTENER)?;
+    poisoned.play(&begun)?;
     let mut other = bridge.opened(&begun)?;
     // Every octet of it arrives unchanged: `play` demands that.
     poisoned.play(&(subject.poison)()?)?;
@@ -60,7 +71,7 @@ fn it_arrives(ground: &Ground) -> Result<()> {
     let log = bridge.envoy.log()?;
     let line = log.lines().find(|line| line.contains("panicked")).unwrap_or_default();
     let said = format!("{name} on_downstream_data panicked in context");
-    ensure!(line.contains(&said) && line.ends_with(": injected fault"), "{line}");
+    ensure!(line.contains(&said) && line.ends_with(": sabotage"), "{line}");
     bridge.envoy.stop()?;
     Ok(())
 }
@@ -68,9 +79,11 @@ fn it_arrives(ground: &Ground) -> Result<()> {
 fn the_connection_is_closed(ground: &Ground) -> Result<()> {
     let subject = ground.subject;
     let exchange = (subject.exchange)()?;
-    let bridge = bridge(ground, &json!({"reporter": "gateway", "on_internal_error": "close"}))?;
     let begun = (subject.opening)()?.then(exchange.clone());
-    let mut poisoned = bridge.opened(&begun)?;
+    let configuration = json!({"reporter": "gateway", "on_internal_error": "close"});
+    let bridge = bridge(ground, &configuration, &begun)?;
+    let mut poisoned = bridge.open_from(UNLUCKY, LISTENER)?;
+    poisoned.play(&begun)?;
     let mut other = bridge.opened(&begun)?;
     let poison = (subject.poison)()?;
     poisoned.send(End::Client, poison.parts().next().map(|(_, octets)| octets).unwrap_or_default())?;

@@ -9,7 +9,6 @@ use crate::subject::Subject;
 pub(crate) static SMTP: Subject = Subject {
     name: "smtp",
     module: Module::Smtp,
-    with_faults: Module::SmtpWithFaults,
     largest: 300_000,
     opening: || Script::lines(HELLO),
     login: || Script::lines(AUTH),

@@ -36,6 +36,7 @@ mod mail_starttls;
 #[path = "../../../ldap-filter/tests/support/messages.rs"]
 mod messages;
 mod metrics;
+#[allow(dead_code, reason = "other tests load some of the modules")]
 mod modules;
 mod next_release;
 mod operations;

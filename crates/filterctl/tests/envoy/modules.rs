@@ -13,10 +13,10 @@ pub(crate) enum Module {
     Smtp,
     /// The ldap-filter as it is released.
     Ldap,
-    /// The smtp-filter that panics at every mail with the null sender.
-    SmtpWithFaults,
-    /// The ldap-filter that panics at every comparison.
-    LdapWithFaults,
+    /// Both, failing where and how their configuration says: `crates/panicking-filters`.
+    Panicking,
+    /// The same without unwinding.
+    PanickingAborting,
     /// The filter that panics at a word.
     PanicOnDemand,
     /// The same without unwinding.
@@ -35,19 +35,17 @@ impl Module {
         let (module, suffix) = match self {
             Self::Smtp => ("smtp", ""),
             Self::Ldap => ("ldap", ""),
-            Self::SmtpWithFaults => ("smtp", "-with-faults"),
-            Self::LdapWithFaults => ("ldap", "-with-faults"),
+            Self::Panicking => ("panicking", ""),
+            Self::PanickingAborting => ("panicking", "-aborting"),
             Self::PanicOnDemand => ("panic-on-demand", ""),
             Self::PanicOnDemandAborting => ("panic-on-demand", "-aborting"),
         };
-        let features = match self {
-            Self::SmtpWithFaults | Self::LdapWithFaults => vec!["fault-injection".to_owned()],
-            _ => Vec::new(),
+        let panic = match self {
+            Self::PanickingAborting | Self::PanicOnDemandAborting => Panic::Abort,
+            _ => Panic::Unwind,
         };
-        let panic = if self == Self::PanicOnDemandAborting { Panic::Abort } else { Panic::Unwind };
         let request = Request {
             modules: vec![module.to_owned()],
-            features,
             suffix: suffix.to_owned(),
             panic,
             ..Request::default()

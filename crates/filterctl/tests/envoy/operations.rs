@@ -4,9 +4,9 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::Test;
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, LISTENER};
 use crate::directory::{farewell, login, lookup};
-use crate::internal_errors;
+use crate::internal_errors::{self, UNLUCKY};
 use crate::messages::{
     WHO_AM_I, add, bind, bind_result, compare, delete, entry, extended, extended_result, intermediate,
     modify, modify_dn, notice_of_disconnection, reference, result, result_saying, search, search_done,
@@ -168,10 +168,12 @@ fn in_flight(ground: &Ground) -> Result<()> {
 }
 
 fn in_flight_at_a_fault(ground: &Ground) -> Result<()> {
-    let bridge = internal_errors::bridge(ground, &json!({"reporter": "gateway"}))?;
-    let mut wire = bridge.opened(&login().then(Script::new().asks(&search(2)).asks(&search(3))))?;
+    let begun = login().then(Script::new().asks(&search(2)).asks(&search(3)));
+    let bridge = internal_errors::bridge(ground, &json!({"reporter": "gateway"}), &begun)?;
+    let mut wire = bridge.open_from(UNLUCKY, LISTENER)?;
+    wire.play(&begun)?;
     bridge.counts("ldap_operations_in_flight 2")?;
-    // At a comparison this module panics.
+    // At this the filter panics.
     wire.play(&Script::new().asks(&compare(4)))?;
     bridge.counts(
         "ldap_operations_in_flight 0

@@ -20,8 +20,6 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     /// It as it is released.
     pub(crate) module: Module,
-    /// It with a panic at the first words of [`poison`](Self::poison).
-    pub(crate) with_faults: Module,
     /// The most octets that its released module may have.
     pub(crate) largest: u64,
     /// How a connection begins.
@@ -36,7 +34,7 @@ pub(crate) struct Subject {
     pub(crate) exchanged: &'static str,
     /// A series of metrics at `detailed` to which the same applies.
     pub(crate) exchanged_detailed: &'static str,
-    /// The same as an exchange, but for the panic.
+    /// Another exchange, which is not counted as one.
     pub(crate) poison: fn() -> Result<Script>,
     /// How the client says goodbye.
     pub(crate) farewell: fn() -> Result<Script>,

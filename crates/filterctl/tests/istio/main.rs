@@ -13,57 +13,40 @@ mod placement;
 mod schemas;
 mod telemetry;
 mod traps;
+#[path = "../trials/mod.rs"]
+mod trials;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
-use real_peers::{Availability, Peer};
+use real_peers::Peer;
+
+use crate::trials::{lacking, trial};
 
 /// A test: what it is called, and what it does.
 type Test = (&'static str, fn() -> Result<()>);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let groups: [(&[Peer], &[&[Test]]); 3] = [
-        (
-            &[Peer::Istio],
-            &[
-                admission::TESTS,
-                placement::TESTS,
-                envoy_filters::TESTS,
-                traps::TESTS,
-                telemetry::TESTS,
-                bootstrap::TESTS,
-            ],
-        ),
-        (&[Peer::KubeApiServer], &[schemas::TESTS]),
-        (&[], &[declarations::TESTS]),
-    ];
-    let mut trials = Vec::new();
-    for (peers, tests) in groups {
-        let missing = if arguments.list { None } else { peers.iter().find_map(|peer| unavailable(*peer)) };
-        for (name, test) in tests.iter().copied().flatten() {
-            trials.push(trial(name, *test, missing.as_deref()));
-        }
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Why a peer cannot be had here, if so.
-fn unavailable(peer: Peer) -> Option<String> {
-    let failed = peer.install().err().map(|error| format!("{error:#}"));
-    match peer.find() {
-        Availability::Available(_) => None,
-        Availability::Missing(missing) => Some(failed.unwrap_or_else(|| missing.to_string())),
-    }
-}
-
-fn trial(name: &str, test: fn() -> Result<()>, missing: Option<&str>) -> Trial {
-    match missing.map(str::to_owned) {
-        None => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
-        Some(why) => Trial::test(name, move || Err(Failed::from(why)))
-            .with_kind("missing peer")
-            .with_ignored_flag(!real_peers::in_ci()),
-    }
+    trials::run(&[Peer::Istio, Peer::KubeApiServer], |_| {
+        let groups: [(&[Peer], &[&[Test]]); 3] = [
+            (
+                &[Peer::Istio],
+                &[
+                    admission::TESTS,
+                    placement::TESTS,
+                    envoy_filters::TESTS,
+                    traps::TESTS,
+                    telemetry::TESTS,
+                    bootstrap::TESTS,
+                ],
+            ),
+            (&[Peer::KubeApiServer], &[schemas::TESTS]),
+            (&[], &[declarations::TESTS]),
+        ];
+        let of_group = |(peers, tests): (&'static [Peer], &'static [&'static [Test]])| {
+            let lack = lacking(peers);
+            tests.iter().copied().flatten().map(move |(name, test)| trial(*name, lack.clone(), *test))
+        };
+        groups.into_iter().flat_map(of_group).collect()
+    })
 }

@@ -172,7 +172,11 @@ fn auth(envoy: &EnvoyBinary, server: Server) -> Result<()> {
 }
 
 fn starttls_refused(envoy: &EnvoyBinary, server: Server) -> Result<()> {
-    let relay = Relay::start_with(envoy, server, ServerOptions { starttls: StartTls::Fails })?;
+    let relay = Relay::start_with(
+        envoy,
+        server,
+        ServerOptions { starttls: StartTls::Fails, ..ServerOptions::default() },
+    )?;
     let (relay, mut client) = introduce(relay)?;
     client.command_expecting("STARTTLS", 454)?;
     client.command_expecting("NOOP", 250)?;

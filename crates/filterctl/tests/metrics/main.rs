@@ -6,32 +6,28 @@
 mod command;
 mod dashboards;
 mod stale;
+#[path = "../trials/mod.rs"]
+mod trials;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::trials::{Lack, trial};
 
 /// A test: what it is called, and what it does.
 type Test = (&'static str, fn() -> Result<()>);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let library = if arguments.list {
-        Ok(())
-    } else {
-        filterctl::metrics::dashboards::install().map(|_| ()).map_err(|error| format!("{error:#}"))
-    };
-    let alone = [command::TESTS, stale::TESTS].into_iter().flatten().map(|test| trial(*test, Ok(())));
-    let with_library = dashboards::TESTS.iter().map(|test| trial(*test, library.clone()));
-    libtest_mimic::run(&arguments, alone.chain(with_library).collect()).exit_code()
-}
-
-fn trial((name, test): Test, needed: Result<(), String>) -> Trial {
-    match needed {
-        Ok(()) => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
-        Err(why) => Trial::test(name, move || Err(Failed::from(why)))
-            .with_kind("missing grafana-foundation-sdk")
-            .with_ignored_flag(!real_peers::in_ci()),
-    }
+    trials::run(&[], |arguments| {
+        let installed =
+            if arguments.list { Ok(()) } else { filterctl::metrics::dashboards::install().map(drop) };
+        let lack = installed
+            .err()
+            .map(|error| Lack { what: "grafana-foundation-sdk".to_owned(), why: format!("{error:#}") });
+        let alone = [command::TESTS, stale::TESTS].into_iter().flatten();
+        let alone = alone.map(|(name, test)| trial(*name, None, *test));
+        let with_library = dashboards::TESTS.iter().map(|(name, test)| trial(*name, lack.clone(), *test));
+        alone.chain(with_library).collect()
+    })
 }

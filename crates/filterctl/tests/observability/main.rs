@@ -50,53 +50,26 @@ mod load;
 mod rules;
 mod runbook;
 mod scene;
+#[path = "../trials/mod.rs"]
+mod trials;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use envoy_runner::{EnvoyBinary, NEWEST_ENVOY};
-use filterctl::workspace::Workspace;
-use libtest_mimic::{Arguments, Failed, Trial};
-use real_peers::{Availability, Peer};
+use envoy_runner::NEWEST_ENVOY;
+use real_peers::Peer;
+
+use crate::trials::{lacking, trial};
 
 /// A test: a name, and what it does.
 type Test = (&'static str, fn() -> Result<()>);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    match trials(arguments.list) {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn trials(only_listed: bool) -> Result<Vec<Trial>> {
-    if !only_listed {
-        real_peers::install(&[Peer::Prometheus])?;
-    }
-    let without_prometheus = match Peer::Prometheus.find() {
-        Availability::Missing(missing) if !only_listed => Some(missing.to_string()),
-        _ => None,
-    };
-    let installs = Workspace::find()?.envoy_installs();
-    let without_envoy = (!only_listed)
-        .then(|| EnvoyBinary::install(NEWEST_ENVOY, &installs, &mut |step| eprintln!("{step}")))
-        .and_then(|installed| installed.err().map(|missing| missing.to_string()));
-    let of_rules = rules::TESTS.iter().map(|test| trial(*test, without_prometheus.as_deref()));
-    let of_both = [answers::TESTS, exported::TESTS, runbook::TESTS].into_iter().flatten();
-    let missing = without_prometheus.as_deref().or(without_envoy.as_deref());
-    Ok(of_rules.chain(of_both.map(|test| trial(*test, missing))).collect())
-}
-
-/// A test; without what it needs ignored, or failed where nothing may be missing.
-fn trial((name, test): Test, missing: Option<&str>) -> Trial {
-    match missing.map(str::to_owned) {
-        None => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
-        Some(reason) => Trial::test(name, move || Err(Failed::from(reason)))
-            .with_kind("missing peer")
-            .with_ignored_flag(!real_peers::in_ci()),
-    }
+    trials::run(&[Peer::Prometheus], |arguments| {
+        let no_prometheus = lacking(&[Peer::Prometheus]);
+        let lack = no_prometheus.clone().or_else(|| trials::envoy(NEWEST_ENVOY, arguments.list).err());
+        let of_rules = rules::TESTS.iter().map(|(name, test)| trial(*name, no_prometheus.clone(), *test));
+        let of_both = [answers::TESTS, exported::TESTS, runbook::TESTS].into_iter().flatten();
+        of_rules.chain(of_both.map(|(name, test)| trial(*name, lack.clone(), *test))).collect()
+    })
 }

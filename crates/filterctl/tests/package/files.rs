@@ -42,6 +42,8 @@ fn complete(ground: &Ground) -> Result<()> {
         "LICENSE",
         "LICENSES.md",
         "CHANGELOG.md",
+        "SECURITY.md",
+        "BENCHMARKS.md",
         "digests.json",
         "sbom.cdx.json",
         "provenance.json",

@@ -164,6 +164,25 @@ impl Messages {
         Ok(())
     }
 
+    /// Takes the first message of these octets, if it stands there whole, and returns how many octets it has. 0, and
+    /// nothing has happened, if it does not, if it is no message, or if only its start is to be kept. Only to be asked
+    /// [between](Self::is_between) two messages.
+    pub(super) fn whole(&self, octets: &[u8], sink: &mut dyn FnMut(Item<'_>)) -> usize {
+        let Ok(head) = MessageHead::parse(octets) else { return 0 };
+        let Some(body) = head.body(octets) else { return 0 };
+        let inside = has_inside(head.kind);
+        let kept = if inside { head.total } else { behind_operation(head) };
+        if head.total > self.max_octets.into() || kept > self.max_decoded.into() {
+            return 0;
+        }
+        let contents = if inside { Contents::Whole(body.operation) } else { Contents::Skipped };
+        let trailer =
+            Some(if body.trailer.is_empty() { Trailer::default() } else { decoded(body.trailer, sink) });
+        sink(Item::Message(Message { head, contents, trailer }));
+        // The message is no longer than the octets.
+        head.total as usize
+    }
+
     /// Says that octets passed that were to be [skipped](Want::Skip).
     pub(super) fn skipped(&mut self, octets: u64, sink: &mut dyn FnMut(Item<'_>)) {
         match self.state {

@@ -142,6 +142,17 @@ impl Reader {
         octets.len().saturating_sub(rest.len())
     }
 
+    /// Takes the first message of these octets, if it stands there whole and in clear text, and returns how many octets
+    /// it has; 0 otherwise. What is found is what [`feed`](Self::feed) and [`skipped`](Self::skipped) would find.
+    pub(crate) fn whole_message(&mut self, octets: &[u8], sink: &mut dyn FnMut(Item<'_>)) -> usize {
+        let (Layer::Between, true) = (&self.layer, self.messages.is_between()) else { return 0 };
+        let taken = self.messages.whole(octets, sink);
+        if taken > 0 {
+            self.before = Before::NOTHING;
+        }
+        taken
+    }
+
     /// Says that octets passed that were to be skipped or could not be seen: at most as many as were needed.
     pub(crate) fn skipped(&mut self, octets: u64, sink: &mut dyn FnMut(Item<'_>)) {
         match &mut self.layer {

@@ -166,6 +166,25 @@ impl Session for LdapSession {
         self.read(direction, now, sink, |reader, found| reader.feed(octets, found))
     }
 
+    fn feed_ahead(
+        &mut self,
+        direction: Direction,
+        octets: &[u8],
+        now: Timestamp,
+        sink: &mut impl Sink<Self>,
+    ) -> usize {
+        let mut rest = octets;
+        // What one message says can change what the next octets are.
+        while matches!(self.need(direction), Need::Exact(_)) {
+            let taken = self.read(direction, now, sink, |reader, found| reader.whole_message(rest, found));
+            if taken == 0 {
+                break;
+            }
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        octets.len().saturating_sub(rest.len())
+    }
+
     fn skipped(&mut self, direction: Direction, octets: u64, now: Timestamp, sink: &mut impl Sink<Self>) {
         self.read(direction, now, sink, |reader, found| {
             reader.skipped(octets, found);

@@ -46,6 +46,16 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         applies: |octets| any_inside(0, octets, &is_out_of_order),
     },
     Difference {
+        reference: Reference::Rasn,
+        name: "strings, numbers and operations may be constructed, of pieces, where RFC 4511, 5.1 and X.690, 8 forbid it",
+        example: b"\x30\x0c\x02\x01\x05\x61\x07\x0a\x01\x31\x04\x00\x24\x00",
+        applies: |octets| {
+            any_element(octets, &|element| {
+                matches!(element.tag, 0x21 | 0x22 | 0x24 | 0x2a | 0x62 | 0x6a | 0x70)
+            })
+        },
+    },
+    Difference {
         reference: Reference::LdapParser,
         name: "the pieces of a filter for substrings may come in any order",
         example: OUT_OF_ORDER,
@@ -70,7 +80,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         applies: |octets| {
             let is_no_selector =
                 |around, element: Element<'_>| around == SELECTORS && element.tag != tag::OCTET_STRING;
-            any_element(octets, &is_no_text) || any_inside(0, octets, &is_no_selector)
+            any_element(octets, &is_no_text)
+                || any_inside(0, octets, &is_no_selector)
+                || any_element(octets, &is_no_boolean)
+                || any_inside(0, octets, &is_no_filter)
+                || has_odd_control(octets)
         },
     },
     Difference {
@@ -84,6 +98,18 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         name: "what stands behind the fields that it knows may be anything",
         example: b"\x30\x0a\x02\x01\x05\x77\x03\x80\x01x\x7e\xa0",
         applies: |octets| !is_ber(octets),
+    },
+    Difference {
+        reference: Reference::Ldap3Proto,
+        name: "whether an operation is primitive or constructed does not matter",
+        example: b"\x30\x05\x02\x01\x05\x62\x00",
+        applies: |octets| any_element(octets, &|element| matches!(element.tag, 0x62 | 0x6a | 0x70)),
+    },
+    Difference {
+        reference: Reference::Ldap3Proto,
+        name: "the class of a control's tag does not matter",
+        example: b"\x30\x0d\x02\x01\x05\x42\x00\xa0\x06\xb0\x04\x04\x02\x31\x2e",
+        applies: has_odd_control,
     },
     Difference {
         reference: Reference::Ldap3Proto,
@@ -133,6 +159,17 @@ fn has_long_tag(octets: &[u8]) -> bool {
     cursor.peek().is_some_and(|tag| tag & 0x1f == 0x1f)
 }
 
+/// Whether what stands among the controls of a message is none.
+fn has_odd_control(message: &[u8]) -> bool {
+    let mut cursor = Cursor::new(message);
+    let Ok(mut fields) = cursor.sequence() else { return false };
+    let lists = std::iter::from_fn(|| fields.element().ok()).filter(|field| field.tag == 0xa0);
+    lists.into_iter().any(|list| {
+        let mut controls = list.inside();
+        std::iter::from_fn(|| controls.element().ok()).any(|control| control.tag != tag::SEQUENCE)
+    })
+}
+
 /// Whether one of the elements, or of those inside, is like this.
 fn any_element(octets: &[u8], is: &dyn Fn(Element<'_>) -> bool) -> bool {
     any_inside(0, octets, &|_, element| is(element))
@@ -176,6 +213,15 @@ fn is_number(element: Element<'_>) -> bool {
     matches!(element.tag, tag::INTEGER | tag::ENUMERATED)
 }
 
+/// Something universal in a set of filters, or of controls, that is neither.
+fn is_no_filter(around: u8, element: Element<'_>) -> bool {
+    matches!(around, 0xa0 | 0xa1) && element.tag >> 6 == 0 && element.tag != tag::SEQUENCE
+}
+
+fn is_no_boolean(element: Element<'_>) -> bool {
+    element.tag == tag::BOOLEAN && element.contents.len() != 1
+}
+
 fn is_no_text(element: Element<'_>) -> bool {
     !is_constructed(element) && std::str::from_utf8(element.contents).is_err()
 }
@@ -197,7 +243,7 @@ fn has_foreign_class(around: u8, element: Element<'_>) -> bool {
     };
     match element.tag >> 6 {
         0 => !matches!(element.tag, 0x01 | 0x02 | 0x04 | 0x0a | 0x30 | 0x31),
-        1 => MessageKind::of_tag(element.tag) == MessageKind::Unknown,
+        1 => around != tag::SEQUENCE || MessageKind::of_tag(element.tag) == MessageKind::Unknown,
         2 => !of_context.contains(&element.tag),
         _ => true,
     }

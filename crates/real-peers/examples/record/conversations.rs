@@ -260,7 +260,7 @@ fn by_script() -> Vec<Planned> {
             scripts::auth_rounds,
         ),
         Planned {
-            options: ServerOptions { starttls: StartTls::Fails },
+            options: ServerOptions { starttls: StartTls::Fails, ..ServerOptions::default() },
             ..script(
                 "postfix-starttls-refused",
                 Server::Postfix,

@@ -1,4 +1,7 @@
-//! Many mails quickly: `smtp-source` and `smtp-sink`, Postfix's load tools.
+//! Many mails quickly: `smtp-source` and `smtp-sink`, Postfix's load tools, and [`Submissions`] of our own for what
+//! `smtp-source` does not do.
+
+mod submissions;
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, ensure};
+
+pub use submissions::{Content, Submissions, message};
 
 use super::server::number_after;
 

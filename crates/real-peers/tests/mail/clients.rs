@@ -95,7 +95,7 @@ fn starttls_and_auth(server: Server, client: Client) -> Result<()> {
     // And a server that does not offer it does not get the mail.
     let bare = MailServer::start_with(
         server.kind(),
-        real_peers::mail::ServerOptions { starttls: StartTls::NotOffered },
+        real_peers::mail::ServerOptions { starttls: StartTls::NotOffered, ..Default::default() },
     )?;
     let mail = Mail::new("app@client.test", ["alice@good.test"], TEXT);
     let submission = client.send(bare.smtp(), &mail, &ClientOptions { tls, auth: true, lmtp: false });

@@ -122,7 +122,10 @@ fn starttls_breaks_off(server: Server) -> Result<()> {
 }
 
 fn starttls_fails(server: Server) -> Result<()> {
-    let server = MailServer::start_with(server, ServerOptions { starttls: StartTls::Fails })?;
+    let server = MailServer::start_with(
+        server,
+        ServerOptions { starttls: StartTls::Fails, ..ServerOptions::default() },
+    )?;
     let mut client = Conversation::greeted(server.smtp())?;
     ensure!(client.command_expecting("EHLO app.client.test", 250)?.offers("STARTTLS"));
     client.command_expecting("STARTTLS", 454)?;

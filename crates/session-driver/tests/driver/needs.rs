@@ -137,3 +137,14 @@ fn printing_a_driver_shows_no_octets_of_its_peers() {
     let printed = format!("{:?}", run.driver);
     assert!(printed.contains("6 octets") && !printed.contains("115, 101"), "{printed}");
 }
+
+#[test]
+fn the_driver_says_how_far_each_side_is_and_what_it_keeps() {
+    let mut run = Run::whole(b"s5\r\nabcdefin");
+    run.send(Direction::ToClient, b"ok\r\n");
+    assert_eq!(Direction::BOTH.map(|direction| run.driver.offset(direction)), [12, 4]);
+    assert!(run.driver.buffered() >= 3, "the start of a line is kept");
+    run.send(Direction::ToServer, b"al\r\n");
+    assert_eq!(run.events.last().map(String::as_str), Some(r#"fed "final\r\n""#));
+    assert_eq!(run.driver.offset(Direction::ToServer), 16);
+}

@@ -208,7 +208,10 @@ const LENIENCIES: &[Leniency] = &[
         name: "a source route without a mailbox is the null sender",
         example: b"MAIL FROM:<@a:>\r\n",
         applies: |line| {
-            line.windows(2).any(|pair| pair == b"<@") && line.windows(2).any(|pair| pair == b":>")
+            let spaces = |text: &[u8]| text.iter().all(|octet| b" \t".contains(octet));
+            let mut routes =
+                line.split(|octet| *octet == b'>').map(|path| path.rsplit(|octet| *octet == b':').next());
+            line.windows(2).any(|pair| pair == b"<@") && routes.any(|mailbox| mailbox.is_some_and(spaces))
         },
     },
     Leniency {
@@ -250,6 +253,13 @@ fn as_both_can_tell(meaning: Meaning) -> Meaning {
 
 fn compare(line: &[u8]) -> (Option<Meaning>, Option<Meaning>) {
     (theirs(line).map(as_both_can_tell), ours(line).map(as_both_can_tell))
+}
+
+/// What a line means to `smtp-proto` and not here, for no reason that is known.
+pub(crate) fn difference(line: &[u8]) -> Option<String> {
+    let (theirs, ours) = compare(line);
+    let differs = theirs.is_some() && theirs != ours && Leniency::explaining(LENIENCIES, line).is_empty();
+    differs.then(|| format!("{}: {theirs:?} to smtp-proto, {ours:?} here", line.escape_ascii()))
 }
 
 #[test]
@@ -344,10 +354,6 @@ proptest! {
 
     #[test]
     fn damaged_lines_mean_the_same_or_are_known(line in line(), damages in damages()) {
-        let line = damaged(line.as_bytes(), &damages);
-        let (theirs, ours) = compare(&line);
-        if theirs.is_some() && theirs != ours && Leniency::explaining(LENIENCIES, &line).is_empty() {
-            prop_assert_eq!(theirs, ours, "{}", line.escape_ascii());
-        }
+        prop_assert_eq!(difference(&damaged(line.as_bytes(), &damages)), None);
     }
 }

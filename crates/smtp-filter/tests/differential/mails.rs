@@ -35,6 +35,13 @@ const LENIENCIES: &[Leniency] = &[
     },
 ];
 
+/// Where a mail ends to `smtp-proto` and not here, for no reason that is known.
+pub(crate) fn difference(stream: &[u8]) -> Option<String> {
+    let (theirs, ours) = (theirs(stream), ours(stream));
+    let differs = theirs != ours && Leniency::explaining(LENIENCIES, stream).is_empty();
+    differs.then(|| format!("{}: {theirs:?} to smtp-proto, {ours:?} here", stream.escape_ascii()))
+}
+
 #[test]
 fn every_leniency_is_still_there() {
     for Leniency { name, example, applies } in LENIENCIES {
@@ -55,9 +62,6 @@ proptest! {
 
     #[test]
     fn mails_end_at_the_same_octet_or_the_difference_is_known(mail in mail()) {
-        let (theirs, ours) = (theirs(&mail), ours(&mail));
-        if theirs != ours && Leniency::explaining(LENIENCIES, &mail).is_empty() {
-            prop_assert_eq!(theirs, ours, "{}", mail.escape_ascii());
-        }
+        prop_assert_eq!(difference(&mail), None);
     }
 }

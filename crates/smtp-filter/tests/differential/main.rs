@@ -4,10 +4,12 @@
 //! accepts must mean the same here, unless the line is one of those that `smtp-proto` is known to read more
 //! leniently: each such leniency is listed, with a line that shows it, and a line that no longer shows it
 //! fails the test. What `smtp-proto` refuses is not compared: a filter reads on where a server answers 501.
+//!
+//! The fuzzer (crates/fuzz) compares the same way, on octets of its own.
 
-mod commands;
-mod mails;
-mod replies;
+pub(crate) mod commands;
+pub(crate) mod mails;
+pub(crate) mod replies;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

@@ -93,6 +93,14 @@ fn is_punctuated(line: &[u8]) -> bool {
     })
 }
 
+/// What a line means to `smtp-proto` and not here, for no reason that is known.
+pub(crate) fn difference(line: &[u8]) -> Option<String> {
+    let (theirs, ours) = (theirs(line), ours(line));
+    let known = is_punctuated(line) || !Leniency::explaining(LENIENCIES, line).is_empty();
+    let differs = theirs.is_some() && theirs != ours && !known;
+    differs.then(|| format!("{}: {theirs:?} to smtp-proto, {ours:?} here", line.escape_ascii()))
+}
+
 #[test]
 fn every_leniency_is_still_there() {
     for Leniency { name, example, applies } in LENIENCIES {
@@ -157,12 +165,7 @@ proptest! {
 
     #[test]
     fn damaged_lines_mean_the_same_or_are_known(line in line(), damages in damages()) {
-        let line = damaged(line.as_bytes(), &damages);
-        let (theirs, ours) = (theirs(&line), ours(&line));
-        let known = is_punctuated(&line) || !Leniency::explaining(LENIENCIES, &line).is_empty();
-        if theirs.is_some() && theirs != ours && !known {
-            prop_assert_eq!(theirs, ours, "{}", line.escape_ascii());
-        }
+        prop_assert_eq!(difference(&damaged(line.as_bytes(), &damages)), None);
     }
 
     #[test]

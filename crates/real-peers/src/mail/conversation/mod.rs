@@ -103,13 +103,7 @@ impl Conversation {
     /// # Errors
     /// When the connection is gone.
     pub fn message(&mut self, message: &[u8]) -> Result<()> {
-        let mut octets = Vec::with_capacity(message.len() + 16);
-        for line in message.split_inclusive(|&octet| octet == b'\n') {
-            if line.starts_with(b".") {
-                octets.push(b'.');
-            }
-            octets.extend_from_slice(line);
-        }
+        let mut octets = stuffed(message);
         octets.extend_from_slice(b".\r\n");
         self.send(&octets)
     }
@@ -216,5 +210,27 @@ impl Conversation {
     #[must_use]
     pub fn sent(&self) -> &Sent {
         &self.sent
+    }
+}
+
+/// With a dot before each line that begins with one (RFC 5321, 4.5.2).
+pub(super) fn stuffed(message: &[u8]) -> Vec<u8> {
+    let mut stuffed = Vec::with_capacity(message.len() + 16);
+    for line in message.split_inclusive(|octet| *octet == b'\n') {
+        if line.starts_with(b".") {
+            stuffed.push(b'.');
+        }
+        stuffed.extend_from_slice(line);
+    }
+    stuffed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_stuffed() {
+        assert_eq!(stuffed(b"a\r\n.b\r\n..\r\n"), b"a\r\n..b\r\n...\r\n");
     }
 }

@@ -54,6 +54,8 @@ pub enum StartTls {
 pub struct ServerOptions {
     /// What it does about STARTTLS.
     pub starttls: StartTls,
+    /// Accepts mails of up to 16 MB and throws them away: for loads. Postfix only.
+    pub discards: bool,
 }
 
 impl Server {

@@ -55,6 +55,10 @@ fn main_cf(options: ServerOptions) -> String {
         StartTls::Fails => ("may", "/etc/peer/lost.pem"),
     };
     let vmail = VMAIL.id;
+    let (discard, message_size_limit) = match options.discards {
+        true => ("check_client_access static:DISCARD, ", 16 << 20),
+        false => ("", MESSAGE_SIZE_LIMIT),
+    };
     format!(
         "compatibility_level = 3.6
 maillog_file_prefixes = /srv/log
@@ -77,8 +81,8 @@ default_transport = error:5.4.4 no mail leaves this machine
 disable_dns_lookups = yes
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access regexp:/etc/postfix/recipients, reject_unauth_destination
-message_size_limit = {MESSAGE_SIZE_LIMIT}
+smtpd_recipient_restrictions = {discard}check_recipient_access regexp:/etc/postfix/recipients, reject_unauth_destination
+message_size_limit = {message_size_limit}
 smtputf8_enable = yes
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_authorized_xforward_hosts = 127.0.0.1
