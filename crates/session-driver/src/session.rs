@@ -163,7 +163,8 @@ pub trait Session {
 
     /// Offers octets of which the session needs the first ([`Need::Exact`]), and others behind them that have been read
     /// along. It may take at once what it would need one after the other, and returns how many octets it took: none
-    /// at all, unless it does better than with [`feed`](Session::feed) and [`skipped`](Session::skipped).
+    /// at all, unless it does better than with [`feed`](Session::feed) and [`skipped`](Session::skipped). It stops where the
+    /// other direction no longer [waits](Need::Wait): what was kept there comes first.
     fn feed_ahead(
         &mut self,
         _direction: Direction,

@@ -98,6 +98,7 @@ fn run_all(
     let stop = Stop::listen()?;
     let at_once = usize::from(arguments.jobs).min(targets.len()).max(1);
     let plan = Plan {
+        inputs: None,
         time: arguments.time,
         processes: usize::from(arguments.jobs) / at_once,
         seeds: arguments.seeds.as_deref(),

@@ -30,8 +30,10 @@ const NEWS: Duration = Duration::from_secs(10);
 /// How a target is fuzzed.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
-    /// How long.
+    /// How long at most.
     pub time: Duration,
+    /// Only so many inputs, seeds included, and the same ones every time: for tests.
+    pub inputs: Option<u64>,
     /// Processes at once; they share the corpus.
     pub processes: usize,
     /// A folder of further recordings, which become seeds.
@@ -159,6 +161,8 @@ impl Process {
             .arg(format!("-rss_limit_mb={MOST_MEMORY}"))
             .arg(format!("-max_len={}", target.longest))
             .args(["-dict=dictionary", "-reload=1", "-print_final_stats=1"])
+            .args(plan.inputs.map(|inputs| format!("-runs={inputs}")))
+            .args(plan.inputs.map(|_| "-seed=1"))
             .arg(finds)
             .args(["corpus", "seeds"])
             .stdout(Stdio::null())

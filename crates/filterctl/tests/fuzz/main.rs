@@ -15,8 +15,13 @@ use filterctl::workspace::Workspace;
 use libtest_mimic::Arguments;
 use trials::{Lack, trial};
 
-/// How long each target is fuzzed. With the corpus empty, most of what is found is found in the first seconds.
-const TIME: Duration = Duration::from_secs(3);
+/// How many inputs a target gets: always the same ones, so that what fails here fails again. What is new is found by
+/// `filterctl fuzz`.
+const INPUTS: u64 = 30_000;
+/// The same for those that play whole conversations, each in several cuttings.
+const CONVERSATIONS: u64 = 1_500;
+/// Far more than they take.
+const TIME: Duration = Duration::from_secs(300);
 
 /// The fuzzer, which the first trial that runs builds.
 type Shared = Arc<OnceLock<Result<Program, String>>>;
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
         let name = if target.only_named {
             format!("{}: the break is found, told and shown again", target.name)
         } else {
-            format!("{}: nothing breaks for {} s", target.name, TIME.as_secs())
+            format!("{}: nothing breaks", target.name)
         };
         trials.push(trial(name, lack.clone(), move || {
             let program = built(&program, &workspace)?;
@@ -62,11 +67,19 @@ fn built<'p>(program: &'p Shared, workspace: &Workspace) -> Result<&'p Program> 
 }
 
 fn plan() -> Plan<'static> {
-    Plan { time: TIME, processes: 1, seeds: None, stop: None }
+    Plan { time: TIME, inputs: None, processes: 1, seeds: None, stop: None }
 }
 
 fn holds(program: &Program, target: &Target) -> Result<()> {
-    let outcome = fuzz::fuzz(program, target, &plan(), &|news| println!("{news}"))?;
+    let plays = ["-session", "-filter", "-layers", "driver"].iter().any(|end| target.name.ends_with(end));
+    let inputs = if plays { CONVERSATIONS } else { INPUTS };
+    // What earlier runs have found interesting would make it another run.
+    let folder = program.folder(target);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
+    }
+    let plan = Plan { inputs: Some(inputs), ..plan() };
+    let outcome = fuzz::fuzz(program, target, &plan, &|news| println!("{news}"))?;
     ensure!(outcome.finds.is_empty(), "{:#?}", outcome.finds);
     ensure!(outcome.coverage > 0, "nothing was reached: {outcome:?}");
     Ok(())

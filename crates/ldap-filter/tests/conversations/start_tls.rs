@@ -65,6 +65,18 @@ fn what_stands_before_the_answer_is_injected() {
 }
 
 #[test]
+fn two_answers_at_once_do_not_overtake_what_waited_for_the_first() {
+    let answers = [extended_result(2, 52), entry(3, 40), search_done(3, 0)].map(|message| message.octets());
+    asked().asks(search(3)).server(&answers.concat()).counts(
+        "start_tls_total{outcome=refused} 1
+         entries_total 1
+         unmatched_responses_total 0
+         unanswered_operations_total 0
+         anomalies_total{kind=request_during_start_tls} 1",
+    );
+}
+
+#[test]
 fn before_a_refusal_it_was_pipelined() {
     let next = search(3).octets();
     asked()
