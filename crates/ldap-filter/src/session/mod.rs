@@ -173,12 +173,12 @@ impl Session for LdapSession {
         now: Timestamp,
         sink: &mut impl Sink<Self>,
     ) -> usize {
-        let waiting =
-            |session: &Self| Direction::BOTH.map(|side| matches!(session.need(side), Need::Wait { .. }));
-        let waited = waiting(self);
+        let starting_tls = self.conversation.pending.has_start_tls();
         let mut rest = octets;
         // What one message says can change what the next octets are, or end what the other side's octets wait for.
-        while matches!(self.need(direction), Need::Exact(_)) && waiting(self) == waited {
+        while self.conversation.pending.has_start_tls() == starting_tls
+            && matches!(self.need(direction), Need::Exact(_))
+        {
             let taken = self.read(direction, now, sink, |reader, found| reader.whole_message(rest, found));
             if taken == 0 {
                 break;
