@@ -202,9 +202,16 @@ impl FakeEnvoy {
         self.world.state().clock.period(self.root)
     }
 
-    /// What has been counted so far.
+    /// What Envoy has been given of what was counted so far.
     pub fn stats(&self) -> StatsSnapshot {
         self.world.state().metrics.snapshot()
+    }
+
+    /// What a scrape finds that comes a second later: time passes, and what is
+    /// [collected](envoy_sdk::CallbackContext::stats_collected_for) meanwhile is given to Envoy.
+    pub fn scrape(&mut self) -> StatsSnapshot {
+        self.advance(Duration::from_secs(1));
+        self.stats()
     }
 
     /// All lines that got into Envoy's log.

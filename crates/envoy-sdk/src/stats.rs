@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use common_metrics::{
     Catalogue, Counter, Export, Gauge, Histogram, Kind, Labels, Level, Metric, MetricSpec, Recorder,
@@ -12,7 +13,7 @@ use common_metrics::{
 use crate::abi::host::{self, MetricKind};
 use crate::catalogue::STATS_REFUSED;
 use crate::error::{Context as _, Error, Result};
-use crate::vm;
+use crate::vm::{self, Plugin};
 
 /// Not defined in Envoy yet.
 const UNDEFINED: u32 = u32::MAX;
@@ -20,14 +21,19 @@ const UNDEFINED: u32 = u32::MAX;
 const REFUSED: u32 = u32::MAX - 1;
 /// The metric is not exported at this level.
 const INACTIVE: usize = usize::MAX;
-/// Changes of one callback for which room is kept: callbacks of usual size allocate nothing.
-const KEPT_CHANGES: usize = 64;
+/// Changes for which room is kept: callbacks of usual size allocate nothing.
+const KEPT_CHANGES: usize = 256;
+/// So many changes are collected at most, whatever time they may wait.
+const MOST_COLLECTED: usize = KEPT_CHANGES;
+/// A tick that is late by so many times the delay will never come: Envoy was told not to call it.
+const LATE: u64 = 20;
 
 /// The metrics of one [`Catalogue`] with one set of common labels, ready to count.
 ///
 /// Cheap to clone: all clones count into the same table. Counts are collected during a callback and given to
-/// Envoy at its end, so that ten increments of one counter are one host call. A metric above the configured
-/// level costs one comparison.
+/// Envoy at its end, so that ten increments of one counter are one host call; or over all callbacks of a while
+/// ([`CallbackContext::stats_collected_for`](crate::CallbackContext::stats_collected_for)). A metric above the
+/// configured level costs one comparison.
 ///
 /// ```
 /// use envoy_sdk::metrics::{Level, Recorder as _, catalogue};
@@ -61,8 +67,25 @@ struct Table {
     /// Per metric, by ordinal: where its series begin in `series`, or [`INACTIVE`].
     bases: Vec<usize>,
     series: Vec<Series>,
-    /// What changed in this callback, in order.
+    /// What has changed and was not given to Envoy yet, in order.
     changes: RefCell<Vec<Change>>,
+    delivery: Delivery,
+}
+
+/// When Envoy is given what has changed.
+#[derive(Debug)]
+enum Delivery {
+    /// At the end of the callback.
+    AtOnce,
+    /// When a timer of the plugin fires.
+    Collected {
+        plugin: Weak<Plugin>,
+        delay: Duration,
+        /// When the timer was set, in nanoseconds, while it waits.
+        since: Cell<Option<u64>>,
+        /// The timer cannot be set, or does not fire: everything is given at once.
+        in_vain: Cell<bool>,
+    },
 }
 
 #[derive(Debug)]
@@ -70,8 +93,10 @@ struct Series {
     metric: &'static MetricSpec,
     /// Envoy's id, or [`UNDEFINED`], or [`REFUSED`].
     id: Cell<u32>,
-    /// The sum of this callback's changes. Counters and gauges only.
+    /// The sum of the changes that Envoy was not given yet. Counters and gauges only.
     pending: Cell<i64>,
+    /// Whether it stands among the changes.
+    noted: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +108,8 @@ enum Change {
 }
 
 thread_local! {
-    /// Tables with changes in this callback.
+    /// Tables with changes that Envoy was not given yet, or that a timer is set for: also when so many changes came
+    /// before it that they could not wait.
     static CHANGED: RefCell<Vec<Rc<Table>>> = const { RefCell::new(Vec::new()) };
     /// Envoy's ids by stat name. Every definition makes a new id that is never freed, so a VM defines a name
     /// once, however often plugins are configured anew.
@@ -92,6 +118,29 @@ thread_local! {
 
 impl Stats {
     pub(crate) fn new(
+        catalogue: &'static Catalogue,
+        common: &[(&'static str, &str)],
+        level: Level,
+    ) -> Result<Self> {
+        Self::delivered(Delivery::AtOnce, catalogue, common, level)
+    }
+
+    /// Statistics that are collected for so long, by a timer of this plugin.
+    pub(crate) fn collected(
+        plugin: &Rc<Plugin>,
+        delay: Duration,
+        catalogue: &'static Catalogue,
+        common: &[(&'static str, &str)],
+        level: Level,
+    ) -> Result<Self> {
+        let plugin = Rc::downgrade(plugin);
+        let delivery =
+            Delivery::Collected { plugin, delay, since: Cell::new(None), in_vain: Cell::new(false) };
+        Self::delivered(delivery, catalogue, common, level)
+    }
+
+    fn delivered(
+        delivery: Delivery,
         catalogue: &'static Catalogue,
         common: &[(&'static str, &str)],
         level: Level,
@@ -109,11 +158,12 @@ impl Stats {
                     metric,
                     id: Cell::new(UNDEFINED),
                     pending: Cell::new(0),
+                    noted: Cell::new(false),
                 }));
             }
         }
         let common = common.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let table = Table { catalogue, common, bases, series, changes: RefCell::default() };
+        let table = Table { catalogue, common, bases, series, changes: RefCell::default(), delivery };
         for (index, series) in table.series.iter().enumerate() {
             if series.metric.export == Export::FromStart || !host::DEFINES_METRICS_LATER {
                 table.id(index, series).context(format!("define metric {}", series.metric.name))?;
@@ -141,7 +191,7 @@ impl Stats {
 
     fn change(&self, change: Change) {
         let mut changes = self.table.changes.borrow_mut();
-        if changes.is_empty() {
+        if changes.is_empty() && !self.table.awaits_timer() {
             CHANGED.with(|changed| changed.borrow_mut().push(Rc::clone(&self.table)));
         }
         changes.push(change);
@@ -149,9 +199,8 @@ impl Stats {
 
     fn sum<M: Metric>(&self, metric: &M, labels: M::Labels, difference: i64) {
         let Some((index, series)) = self.table.series(metric, labels) else { return };
-        let before = series.pending.get();
-        series.pending.set(before.saturating_add(difference));
-        if before == 0 {
+        series.pending.set(series.pending.get().saturating_add(difference));
+        if !series.noted.replace(true) {
             self.change(Change::Add(index));
         }
     }
@@ -230,6 +279,47 @@ impl Table {
         }
     }
 
+    /// Whether what has changed may wait; sets the timer that it waits for.
+    fn can_wait(&self) -> bool {
+        let Delivery::Collected { plugin, delay, since, in_vain } = &self.delivery else { return false };
+        if in_vain.get() || self.changes.borrow().len() >= MOST_COLLECTED {
+            return false;
+        }
+        if since.get().is_some() {
+            return true;
+        }
+        let set = plugin.upgrade().and_then(|plugin| plugin.deliver_statistics_in(*delay));
+        in_vain.set(set.is_none());
+        since.set(set);
+        set.is_some()
+    }
+
+    fn awaits_timer(&self) -> bool {
+        matches!(&self.delivery, Delivery::Collected { since, .. } if since.get().is_some())
+    }
+
+    /// The timer has fired, or never will.
+    fn fired(&self, of: &Plugin) {
+        if let Delivery::Collected { plugin, since, .. } = &self.delivery
+            && std::ptr::eq(plugin.as_ptr(), of)
+        {
+            since.set(None);
+        }
+    }
+
+    /// Stops waiting for a timer that should have fired long ago.
+    fn look_at_the_clock(&self) {
+        if let Delivery::Collected { delay, since, in_vain, .. } = &self.delivery
+            && let Some(set) = since.get()
+        {
+            let longest = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX).saturating_mul(LATE);
+            if host::now().is_ok_and(|now| now > set.saturating_add(longest)) {
+                in_vain.set(true);
+                since.set(None);
+            }
+        }
+    }
+
     /// Gives Envoy what has changed. Returns how many host calls it refused.
     fn flush(&self) -> u64 {
         let mut changes = self.changes.take();
@@ -249,6 +339,7 @@ impl Table {
                 None => Ok(()),
             },
             Change::Add(_) => {
+                series.noted.set(false);
                 let pending = series.pending.take();
                 match self.id(index, series)? {
                     // Envoy refuses a counter's increment of 0 or less; a gauge's 0 changes nothing.
@@ -260,23 +351,45 @@ impl Table {
     }
 }
 
-/// Gives Envoy all changes of this callback.
+/// The end of a callback: gives Envoy all changes that are not to wait.
 pub(crate) fn flush() {
-    let mut tables = CHANGED.with(RefCell::take);
-    let refused: u64 = tables.drain(..).map(|table| table.flush()).sum();
-    CHANGED.with(|changed| changed.replace(tables));
-    if refused > 0 {
-        count_refused(refused);
-    }
+    count_refused(give_unless(Table::can_wait));
 }
 
-#[cold]
-fn count_refused(refused: u64) {
-    if let Some(mut counts) = vm::current_counts() {
-        counts.add(&STATS_REFUSED, (), refused);
-        for table in CHANGED.with(RefCell::take) {
-            table.flush();
+/// The timer of this plugin has fired, or the plugin goes: gives Envoy what has waited for it.
+pub(crate) fn flush_collected(plugin: &Plugin) {
+    CHANGED.with_borrow(|tables| tables.iter().for_each(|table| table.fired(plugin)));
+    count_refused(give_unless(|_| false));
+}
+
+/// The end of a stream: what waits longer than it should is given, and waits no more.
+pub(crate) fn flush_overdue() {
+    CHANGED.with_borrow(|tables| tables.iter().for_each(|table| table.look_at_the_clock()));
+    flush();
+}
+
+/// Gives Envoy what has changed in each table that does not wait. Returns how many host calls it refused.
+fn give_unless(waits: impl Fn(&Table) -> bool) -> u64 {
+    let mut tables = CHANGED.with(RefCell::take);
+    let mut refused = 0_u64;
+    tables.retain(|table| {
+        let stays = waits(table);
+        if !stays {
+            refused = refused.saturating_add(table.flush());
         }
+        stays || table.awaits_timer()
+    });
+    CHANGED.with(|changed| changed.replace(tables));
+    refused
+}
+
+fn count_refused(refused: u64) {
+    if refused > 0
+        && let Some(mut counts) = vm::current_counts()
+    {
+        counts.add(&STATS_REFUSED, (), refused);
+        // Where Envoy refuses that as well, there is nobody to tell.
+        give_unless(Table::can_wait);
     }
 }
 

@@ -1,6 +1,7 @@
 //! How counts get from an extension to Envoy.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use common_metrics::{Level, catalogue, label};
 use envoy_sdk::{
@@ -35,13 +36,17 @@ catalogue! {
 struct Config {
     stat_prefix: String,
     detailed: bool,
+    collected: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { stat_prefix: "wall".to_owned(), detailed: false }
+        Self { stat_prefix: "wall".to_owned(), detailed: false, collected: false }
     }
 }
+
+/// How long `"collected": true` lets counts wait.
+const COLLECTED: Duration = Duration::from_millis(100);
 
 struct Paint(RefCell<Stats>);
 
@@ -54,7 +59,13 @@ impl NetworkFilterFactory for Paint {
 
     fn configure(config: Config, cx: &mut ConfigureContext<'_>) -> Result<Self> {
         let level = if config.detailed { Level::Detailed } else { Level::Summary };
-        cx.stats(&CATALOGUE, &[("stat_prefix", &config.stat_prefix)], level).map(RefCell::new).map(Self)
+        let common = [("stat_prefix", config.stat_prefix.as_str())];
+        let stats = if config.collected {
+            cx.stats_collected_for(COLLECTED, &CATALOGUE, &common, level)
+        } else {
+            cx.stats(&CATALOGUE, &common, level)
+        };
+        stats.map(RefCell::new).map(Self)
     }
 
     fn new_filter(&self, _cx: &mut NetworkContext<'_>) -> Result<Painter> {
@@ -113,6 +124,89 @@ fn ten_increments_are_one_host_call() {
     assert_eq!(envoy.stats().total("paint_drops_total", &[("colour", "red"), ("stat_prefix", "wall")]), 10);
     connection.client_sends("rbr");
     assert_eq!(given(&mut envoy), [2, 1]);
+}
+
+#[test]
+fn a_hundred_callbacks_are_one_host_call_when_counts_are_collected() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connections = [envoy.connect(), envoy.connect()];
+    envoy.take_trace();
+    for _ in 0..50 {
+        connections.iter_mut().for_each(|connection| drop(connection.client_sends("r+-")));
+    }
+    assert_eq!(given(&mut envoy), Vec::<u64>::new());
+    envoy.advance(COLLECTED);
+    assert_eq!(given(&mut envoy), [100], "a gauge that is where it was costs nothing");
+    assert_eq!(envoy.tick_period(), None, "nothing is to come, and the tick is off");
+    connections[0].client_sends("bt");
+    assert_eq!(envoy.scrape().total("paint_drops_total", &[]), 101);
+    assert_eq!(given(&mut envoy), [1, 100]);
+}
+
+#[test]
+fn no_more_is_collected_than_there_is_room_for() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    envoy.take_trace();
+    for _ in 0..9 {
+        connection.client_sends("t".repeat(30));
+    }
+    assert_eq!(given(&mut envoy).len(), 270, "at the end of the callback that made them too many");
+}
+
+#[test]
+fn what_comes_after_too_much_was_collected_is_given_by_the_next_tick() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    connection.client_sends("r");
+    connection.client_sends("t".repeat(300));
+    // The tick finds nothing to give: all of it was too much to wait for.
+    envoy.advance(COLLECTED);
+    connection.client_sends("b");
+    assert_eq!(envoy.scrape().total("paint_drops_total", &[]), 2);
+    assert_eq!(envoy.tick_period(), None);
+}
+
+#[test]
+fn what_is_collected_is_given_when_the_plugin_goes() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    connection.client_sends("rrr");
+    connection.client_closes();
+    envoy.reconfigure("{}").expect("configured");
+    assert_eq!(envoy.stats().total("paint_drops_total", &[]), 3);
+}
+
+#[test]
+fn without_a_timer_counts_are_given_at_once() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    envoy.fail_always(HostCall::SetTickPeriodMilliseconds, Status::INTERNAL_FAILURE);
+    let mut connection = envoy.connect();
+    connection.client_sends("r");
+    assert_eq!(envoy.stats().total("paint_drops_total", &[]), 1);
+}
+
+#[test]
+fn a_tick_that_never_comes_is_not_waited_for() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    connection.client_sends("r");
+    // Time passes, and Envoy does not call.
+    envoy.set_clock(envoy.now() + Duration::from_secs(10));
+    assert_eq!(envoy.stats().total("paint_drops_total", &[]), 0);
+    connection.client_closes();
+    assert_eq!(envoy.stats().total("paint_drops_total", &[]), 1);
+    envoy.connect().client_sends("b");
+    assert_eq!(envoy.stats().total("paint_drops_total", &[]), 2, "from then on nothing waits");
+}
+
+#[test]
+fn a_panic_loses_nothing_that_was_collected() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    connection.client_sends("rs");
+    connection.client_sends("b!");
+    assert_eq!(envoy.scrape().total("paint_drops_total", &[]), 2);
 }
 
 #[test]

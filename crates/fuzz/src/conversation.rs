@@ -9,10 +9,10 @@
 //!    unless identities are asked for.
 
 use session_driver::{Driver, Session, Sink, Timestamp};
+use session_test::metered::{Metered, Work};
 use session_test::play::OPENED;
 use session_test::{Conditions, Seen};
 
-use crate::metered::{Metered, Work};
 use crate::passage::{Passing, Speaker, conditions, cut, octets, play, told};
 use crate::script::{Script, Step};
 

@@ -19,7 +19,6 @@ mod layers;
 mod ldap;
 mod ldap_messages;
 pub mod mail_data;
-pub mod metered;
 mod opening;
 pub mod passage;
 pub mod script;

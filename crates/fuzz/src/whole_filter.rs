@@ -83,7 +83,7 @@ pub fn judge<P: Speaker>(name: &str, module: fn() -> Module, data: &[u8]) {
     }
     envoy.advance(Duration::from_millis(2));
 
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     let sum = |metric: &str| stats.total(&format!("{name}_{metric}"), &[]);
     assert_eq!(stats.total("envoy_sdk_panics_total", &[]), 0, "a panic was caught");
     if fault.is_none() {

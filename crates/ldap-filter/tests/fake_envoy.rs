@@ -44,7 +44,7 @@ fn operations_are_counted_and_pass_unchanged() {
 
     let sent = [bind(1, "cn=app", "hunter2"), search(2), unbind(9)].map(|message| message.octets()).concat();
     assert_eq!(connection.received_by_server(), sent);
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     let labels = |more: &[(&'static str, &'static str)]| {
         [&[("stat_prefix", "dc"), ("reporter", "inbound")], more].concat()
     };
@@ -64,28 +64,28 @@ fn operations_are_counted_and_pass_unchanged() {
 #[test]
 fn gauges_are_what_is_open_now() {
     let mut envoy = envoy(r#"{"reporter": "inbound"}"#);
-    let gauge = |envoy: &FakeEnvoy, name: &str| {
-        envoy.stats().gauge(&format!("ldap.stat_prefix=.=default;.;reporter=.=inbound;.;{name}"))
+    let gauge = |envoy: &mut FakeEnvoy, name: &str| {
+        envoy.scrape().gauge(&format!("ldap.stat_prefix=.=default;.;reporter=.=inbound;.;{name}"))
     };
     let mut connection = envoy.connect();
     connection.client_sends([search(1), search(2)].map(|message| message.octets()).concat());
     let notify = search(3).control("1.2.840.113556.1.4.528", b"");
     connection.client_sends(notify.octets());
-    assert_eq!((gauge(&envoy, "operations_in_flight"), gauge(&envoy, "persistent_searches")), (2, 1));
+    assert_eq!((gauge(&mut envoy, "operations_in_flight"), gauge(&mut envoy, "persistent_searches")), (2, 1));
     connection.server_sends(search_done(1, 0).octets());
-    assert_eq!(gauge(&envoy, "operations_in_flight"), 1);
+    assert_eq!(gauge(&mut envoy, "operations_in_flight"), 1);
     connection.server_closes();
-    assert_eq!((gauge(&envoy, "operations_in_flight"), gauge(&envoy, "persistent_searches")), (0, 0));
-    assert_eq!(envoy.stats().total("ldap_unanswered_operations_total", &[]), 1);
+    assert_eq!((gauge(&mut envoy, "operations_in_flight"), gauge(&mut envoy, "persistent_searches")), (0, 0));
+    assert_eq!(envoy.scrape().total("ldap_unanswered_operations_total", &[]), 1);
 }
 
 #[test]
 fn key_counters_are_zero_before_the_first_connection() {
-    let envoy = envoy(r#"{"reporter": "gateway"}"#);
+    let mut envoy = envoy(r#"{"reporter": "gateway"}"#);
     for counter in ["operation=.=search;.;requests_total", "reason=.=wrong_password;.;bind_failures_total"] {
         let name = format!("ldap.stat_prefix=.=default;.;reporter=.=gateway;.;{counter}");
-        assert!(envoy.stats().defines(&name), "{name}");
-        assert_eq!(envoy.stats().counter(&name), 0);
+        assert!(envoy.scrape().defines(&name), "{name}");
+        assert_eq!(envoy.scrape().counter(&name), 0);
     }
 }
 
@@ -97,7 +97,7 @@ fn the_reporter_comes_from_the_listener_unless_it_is_said() {
         .expect("no configuration is one too");
     let mut connection = envoy.connect();
     leave(&mut connection);
-    assert_eq!(envoy.stats().total("ldap_connections_opened_total", &[("reporter", "outbound")]), 1);
+    assert_eq!(envoy.scrape().total("ldap_connections_opened_total", &[("reporter", "outbound")]), 1);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn off_reads_nothing() {
     look_up(&mut connection, "cn=app");
     leave(&mut connection);
     assert_eq!(envoy.count_calls(HostCall::GetBufferBytes), 1, "only the configuration was read");
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("ldap_requests_total", &[]), 0);
     assert_eq!(stats.total("ldap_connections_total", &[("visibility", "off")]), 1);
     // Opened − closed = live, here too.
@@ -128,7 +128,7 @@ fn a_bind_says_how_the_connection_is_protected() {
         let mut connection = envoy.connect_with(options);
         look_up(&mut connection, "cn=app");
         leave(&mut connection);
-        let stats = envoy.stats();
+        let stats = envoy.scrape();
         assert_eq!(stats.total("ldap_binds_total", &[("transport", transport)]), 1);
         assert_eq!(stats.total("ldap_connections_total", &[("transport", transport)]), 1);
     }
@@ -159,7 +159,7 @@ fn an_event_says_of_people_what_the_configuration_allows() {
                 assert!(!printed.contains(secret), "{printed}");
             }
         }
-        assert_eq!(envoy.stats().total("ldap_events_total", &[]), 3);
+        assert_eq!(envoy.scrape().total("ldap_events_total", &[]), 3);
     }
 }
 
@@ -251,8 +251,8 @@ fn lost_framing_is_logged_without_octets_and_closes_where_wanted() {
         if open {
             connection.client_sends(search(2).octets());
             leave(&mut connection);
-            assert_eq!(envoy.stats().total("ldap_connections_total", &[("visibility", "lost_sync")]), 1);
-            assert_eq!(envoy.stats().total("ldap_requests_total", &[]), 1);
+            assert_eq!(envoy.scrape().total("ldap_connections_total", &[("visibility", "lost_sync")]), 1);
+            assert_eq!(envoy.scrape().total("ldap_requests_total", &[]), 1);
         }
     }
 }
@@ -273,7 +273,7 @@ fn a_sealed_connection_is_said_to_be_one() {
         String::from_utf8_lossy(&state)
     );
     connection.client_closes();
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("ldap_connections_total", &[("visibility", "sasl_sealed")]), 1);
     assert_eq!(stats.total("ldap_sasl_buffers_total", &[("protection", "sealed")]), 1);
 }
@@ -287,7 +287,7 @@ fn a_host_that_fails_costs_the_measurement_and_nothing_else() {
     connection.server_sends(search_done(1, 0).octets());
     connection.server_sends(search_done(2, 0).octets());
     assert!(connection.is_open());
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("ldap_internal_errors_total", &[]), 1);
     assert_eq!(stats.total("ldap_connections_total", &[("visibility", "internal_error")]), 1);
     assert_eq!(stats.total("ldap_connections_closed_total", &[("ending", "unknown")]), 1);
@@ -303,7 +303,7 @@ fn a_clock_that_goes_back_is_counted_and_measures_nothing() {
     connection.client_sends(search(1).octets());
     envoy.set_clock(envoy.now() - Duration::from_secs(3_600));
     connection.server_sends(search_done(1, 0).octets());
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("ldap_clock_anomalies_total", &[]), 1);
     assert!(stats.recorded("ldap_operation_latency_microseconds", &[("operation", "search")]).is_empty());
     assert_eq!(stats.total("ldap_responses_total", &[("operation", "search")]), 1);
@@ -317,7 +317,7 @@ fn entries_are_not_read_from_envoy() {
     let before = envoy.count_calls(HostCall::GetBufferBytes);
     connection.server_sends(entry(1, 1_000_000).octets());
     assert!(envoy.count_calls(HostCall::GetBufferBytes) <= before + 2);
-    assert_eq!(envoy.stats().total("ldap_entries_total", &[]), 1);
+    assert_eq!(envoy.scrape().total("ldap_entries_total", &[]), 1);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn a_wrong_configuration_is_refused_with_its_field() {
         let Err(refused) = FakeEnvoy::new(module).configure(configuration) else { panic!("accepted") };
         assert!(refused.to_string().contains(said), "{refused}");
     }
-    let lenient = envoy(r#"{"strict": false, "reporter": "inbound", "newer": {"x": 1}}"#);
-    assert_eq!(lenient.stats().total("ldap_config_fields_ignored_total", &[]), 1);
+    let mut lenient = envoy(r#"{"strict": false, "reporter": "inbound", "newer": {"x": 1}}"#);
+    assert_eq!(lenient.scrape().total("ldap_config_fields_ignored_total", &[]), 1);
     assert!(lenient.messages(LogLevel::Warn).iter().any(|line| line.contains("unknown field `newer`")));
 }

@@ -6,20 +6,20 @@ mod support;
 use ldap_filter::event::LdapEvent;
 use ldap_filter::{LdapLimits, LdapSession};
 use session_driver::{Direction, Driver, Timestamp, Wanted};
-use session_test::steps::Steps;
+use session_test::metered::{Metered, Work};
 
 use Direction::{ToClient, ToServer};
 use support::messages::*;
 
-/// A connection whose steps are counted.
+/// A connection whose work is counted.
 struct Connection {
-    driver: Driver<Steps<LdapSession>>,
+    driver: Driver<Metered<LdapSession>>,
     passed: u64,
 }
 
 impl Connection {
     fn new() -> Self {
-        let session = Steps::of(LdapSession::new(&LdapLimits::default(), Wanted::default()));
+        let session = Metered::new(LdapSession::new(&LdapLimits::default(), Wanted::default()));
         Self { driver: Driver::new(session), passed: 0 }
     }
 
@@ -36,7 +36,7 @@ impl Connection {
 
     /// Each octet was brought to the session at most twice, and each call brought at least one.
     fn is_linear(&self, what: &str) {
-        let Steps { calls, octets, .. } = self.driver.session();
+        let Work { calls, looked_at: octets, .. } = self.driver.session().work();
         assert!(*octets <= 2 * self.passed, "{what}: {octets} octets for {}", self.passed);
         assert!(*calls <= 2 * self.passed, "{what}: {calls} calls for {} octets", self.passed);
     }
@@ -51,7 +51,7 @@ fn the_hundred_thousandth_operation_costs_what_the_tenth_did() {
             id += 1;
             connection.search(id);
         }
-        connection.driver.session().calls
+        connection.driver.session().work().calls
     };
     searches(&mut connection, 10);
     let before = searches(&mut connection, 0);

@@ -11,8 +11,8 @@ fn envoy(filter: &str, fault: &str, configuration: &str) -> FakeEnvoy {
     FakeEnvoy::new(module).root_id(filter).configure(configuration).expect("configured")
 }
 
-fn panics(envoy: &FakeEnvoy, callback: &str) -> u64 {
-    envoy.stats().total("envoy_sdk_panics_total", &[("callback", callback)])
+fn panics(envoy: &mut FakeEnvoy, callback: &str) -> u64 {
+    envoy.scrape().total("envoy_sdk_panics_total", &[("callback", callback)])
 }
 
 #[test]
@@ -26,9 +26,9 @@ fn only_the_chosen_client_has_the_fault() {
         assert_eq!(connection.received_by_client(), b"220 mx.example\r\n", "{client}");
         connection.server_closes();
     }
-    assert_eq!(panics(&envoy, "on_upstream_data"), 1);
-    assert_eq!(envoy.stats().total("smtp_connections_total", &[("visibility", "parsed")]), 2);
-    assert_eq!(envoy.stats().total("smtp_connections_total", &[("visibility", "internal_error")]), 1);
+    assert_eq!(panics(&mut envoy, "on_upstream_data"), 1);
+    assert_eq!(envoy.scrape().total("smtp_connections_total", &[("visibility", "parsed")]), 2);
+    assert_eq!(envoy.scrape().total("smtp_connections_total", &[("visibility", "internal_error")]), 1);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_fault_comes_at_its_call_and_not_before() {
     connection.client_sends("three");
     assert!(!connection.is_open());
     assert_eq!(connection.received_by_server(), b"onetwo");
-    assert_eq!(envoy.stats().total("envoy_sdk_errors_total", &[]), 1);
+    assert_eq!(envoy.scrape().total("envoy_sdk_errors_total", &[]), 1);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_session_s_end_may_fail_and_the_connection_is_accounted_for() {
         connection.server_sends(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00");
         connection.client_sends(b"\x30\x05\x02\x01\x02\x42\x00");
         connection.client_closes();
-        let stats = envoy.stats();
+        let stats = envoy.scrape();
         let count = |series: &str| stats.total(series, &[]);
         assert_eq!(count("envoy_sdk_panics_total"), 1, "{place}");
         assert_eq!(count("ldap_connections_opened_total"), count("ldap_connections_closed_total"), "{place}");

@@ -8,12 +8,12 @@
 //! `examples/finger-filter` has the smallest tests that use all of it.
 
 pub mod cutting;
+pub mod metered;
 pub mod play;
 mod record;
 mod recordings;
 pub mod secrets;
 mod series;
-pub mod steps;
 pub mod strategies;
 mod subject;
 mod talk;

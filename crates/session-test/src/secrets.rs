@@ -74,8 +74,8 @@ pub fn said(envoy: &mut FakeEnvoy, filter_state: &str, records: &[Record]) -> St
 }
 
 /// The names of all statistics.
-pub fn statistics(envoy: &FakeEnvoy) -> String {
-    envoy.stats().names().collect::<Vec<_>>().join("\n")
+pub fn statistics(envoy: &mut FakeEnvoy) -> String {
+    envoy.scrape().names().collect::<Vec<_>>().join("\n")
 }
 
 /// A filter may have closed the connection in the middle; then nobody sends any more.

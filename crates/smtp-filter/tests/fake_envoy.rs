@@ -37,7 +37,7 @@ fn a_mail_is_counted_and_passes_unchanged() {
     quit(&mut connection);
 
     assert!(connection.received_by_server().ends_with(b"body\r\n.\r\nQUIT\r\n"));
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     let labels = |more: &[(&'static str, &'static str)]| {
         [&[("stat_prefix", "mx"), ("reporter", "inbound")], more].concat()
     };
@@ -54,10 +54,10 @@ fn a_mail_is_counted_and_passes_unchanged() {
 
 #[test]
 fn key_counters_are_zero_before_the_first_connection() {
-    let envoy = envoy(r#"{"reporter": "gateway"}"#);
+    let mut envoy = envoy(r#"{"reporter": "gateway"}"#);
     let name = "smtp.stat_prefix=.=default;.;reporter=.=gateway;.;outcome=.=rejected;.;transactions_total";
-    assert!(envoy.stats().defines(name));
-    assert_eq!(envoy.stats().counter(name), 0);
+    assert!(envoy.scrape().defines(name));
+    assert_eq!(envoy.scrape().counter(name), 0);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn the_reporter_comes_from_the_listener_unless_it_is_said() {
         .expect("no configuration is one too");
     let mut connection = envoy.connect();
     quit(&mut connection);
-    assert_eq!(envoy.stats().total("smtp_connections_opened_total", &[("reporter", "outbound")]), 1);
+    assert_eq!(envoy.scrape().total("smtp_connections_opened_total", &[("reporter", "outbound")]), 1);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn off_reads_nothing() {
     mail(&mut connection, "a@client.test", "alice@good.test");
     quit(&mut connection);
     assert_eq!(envoy.count_calls(HostCall::GetBufferBytes), 1, "only the configuration was read");
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("smtp_commands_total", &[]), 0);
     assert_eq!(stats.total("smtp_connections_total", &[("visibility", "off")]), 1);
     // Opened − closed = live, here too.
@@ -98,7 +98,7 @@ fn how_the_connection_is_protected_is_known_with_the_clients_first_octets() {
     ] {
         let mut connection = envoy.connect_with(options);
         quit(&mut connection);
-        assert_eq!(envoy.stats().total("smtp_connections_total", &[("transport", transport)]), 1);
+        assert_eq!(envoy.scrape().total("smtp_connections_total", &[("transport", transport)]), 1);
     }
 }
 
@@ -120,7 +120,7 @@ fn an_event_says_of_people_what_the_configuration_allows() {
         assert_eq!((&event["connection"], &event["transaction"]), (&77.into(), &1.into()));
         assert_eq!(event.get("sender").and_then(|value| value.as_str()), sender);
         assert_eq!(event["recipients"].get(0).and_then(|value| value.as_str()), recipient);
-        assert_eq!(envoy.stats().total("smtp_events_total", &[]), 1);
+        assert_eq!(envoy.scrape().total("smtp_events_total", &[]), 1);
     }
 }
 
@@ -161,8 +161,8 @@ fn lost_framing_is_logged_without_octets_and_closes_where_wanted() {
         if open {
             connection.client_sends("NOOP more\r\n");
             quit(&mut connection);
-            assert_eq!(envoy.stats().total("smtp_connections_total", &[("visibility", "lost_sync")]), 1);
-            assert!(envoy.stats().total("smtp_bytes_total", &[("visibility", "lost_sync")]) >= 11);
+            assert_eq!(envoy.scrape().total("smtp_connections_total", &[("visibility", "lost_sync")]), 1);
+            assert!(envoy.scrape().total("smtp_bytes_total", &[("visibility", "lost_sync")]) >= 11);
         }
     }
 }
@@ -177,7 +177,7 @@ fn a_host_that_fails_costs_the_measurement_and_nothing_else() {
     connection.server_sends("250 mx\r\n");
     assert!(connection.is_open());
     assert_eq!(connection.received_by_server(), b"EHLO app.client.test\r\n");
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("smtp_internal_errors_total", &[]), 1);
     assert_eq!(stats.total("smtp_connections_total", &[("visibility", "internal_error")]), 1);
     assert_eq!(stats.total("smtp_connections_closed_total", &[("ending", "unknown")]), 1);
@@ -193,8 +193,8 @@ fn without_leave_to_set_filter_state_everything_else_is_measured() {
         mail(&mut connection, "a@client.test", "alice@good.test");
         quit(&mut connection);
     }
-    assert_eq!(envoy.stats().total("smtp_transactions_total", &[("outcome", "accepted")]), 2);
-    assert_eq!(envoy.stats().total("smtp_internal_errors_total", &[]), 0);
+    assert_eq!(envoy.scrape().total("smtp_transactions_total", &[("outcome", "accepted")]), 2);
+    assert_eq!(envoy.scrape().total("smtp_internal_errors_total", &[]), 0);
     assert_eq!(envoy.messages(LogLevel::Warn).len(), 1, "said once");
 }
 
@@ -206,7 +206,7 @@ fn a_clock_that_goes_back_is_counted_and_measures_nothing() {
     connection.client_sends("NOOP\r\n");
     envoy.set_clock(envoy.now() - Duration::from_secs(3_600));
     connection.server_sends("250 ok\r\n");
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("smtp_clock_anomalies_total", &[]), 1);
     assert!(stats.recorded("smtp_reply_latency_microseconds", &[("verb", "NOOP")]).is_empty());
     assert_eq!(stats.total("smtp_replies_total", &[("verb", "NOOP")]), 1);
@@ -233,7 +233,7 @@ fn a_wrong_configuration_is_refused_with_its_field() {
         panic!("accepted")
     };
     assert!(refused.to_string().contains("events.sample: 7 is not between 0 and 1"), "{refused}");
-    let lenient = envoy(r#"{"strict": false, "reporter": "inbound", "newer": {"x": 1}}"#);
-    assert_eq!(lenient.stats().total("smtp_config_fields_ignored_total", &[]), 1);
+    let mut lenient = envoy(r#"{"strict": false, "reporter": "inbound", "newer": {"x": 1}}"#);
+    assert_eq!(lenient.scrape().total("smtp_config_fields_ignored_total", &[]), 1);
     assert!(lenient.messages(LogLevel::Warn).iter().any(|line| line.contains("unknown field `newer`")));
 }

@@ -1,21 +1,21 @@
 //! Nothing costs more because there was much of it before, and no input costs more than its length.
 
 use session_driver::{Direction, Driver, Timestamp};
-use session_test::steps::Steps;
+use session_test::metered::{Metered, Work};
 use smtp_filter::event::SmtpEvent;
 use smtp_filter::{SmtpLimits, SmtpSession};
 
 use Direction::{ToClient, ToServer};
 
-/// A connection whose steps are counted.
+/// A connection whose work is counted.
 struct Connection {
-    driver: Driver<Steps<SmtpSession>>,
+    driver: Driver<Metered<SmtpSession>>,
     passed: u64,
 }
 
 impl Connection {
     fn greeted() -> Self {
-        let session = Steps::of(SmtpSession::new(&SmtpLimits::default(), false, Timestamp(0)));
+        let session = Metered::new(SmtpSession::new(&SmtpLimits::default(), false, Timestamp(0)));
         let mut connection = Self { driver: Driver::new(session), passed: 0 };
         connection.pass(ToClient, b"220 mx.good.test ESMTP\r\n");
         connection
@@ -39,7 +39,7 @@ impl Connection {
     /// Each octet was brought to the session at most twice (once more after it had waited), and each call brought at
     /// least one.
     fn is_linear(&self, what: &str) {
-        let Steps { calls, octets, .. } = self.driver.session();
+        let Work { calls, looked_at: octets, .. } = self.driver.session().work();
         assert!(*octets <= 2 * self.passed, "{what}: {octets} octets for {}", self.passed);
         assert!(*calls <= 2 * self.passed, "{what}: {calls} calls for {} octets", self.passed);
     }
@@ -49,9 +49,13 @@ impl Connection {
 fn the_hundred_thousandth_command_costs_what_the_tenth_did() {
     let mut connection = Connection::greeted();
     let cost = |connection: &mut Connection| {
-        let before = connection.driver.session().calls;
+        let before = connection.driver.session().work().calls;
         let allocations = allocation_counter::measure(|| (0..100).for_each(|_| connection.noop()));
-        (connection.driver.session().calls - before, allocations.count_total, allocations.bytes_current)
+        (
+            connection.driver.session().work().calls - before,
+            allocations.count_total,
+            allocations.bytes_current,
+        )
     };
     (0..10).for_each(|_| connection.noop());
     let early = cost(&mut connection);

@@ -128,7 +128,7 @@ fn a_secret_is_said_nowhere() {
                 }
             }
         }
-        assert!(!SECRET.is_in(&statistics(&envoy)), "{setting}");
+        assert!(!SECRET.is_in(&statistics(&mut envoy)), "{setting}");
     }
     assert!(shown > 0, "a name that may be shown was found: this test can find what it looks for");
 }

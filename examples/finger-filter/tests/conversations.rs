@@ -101,7 +101,7 @@ fn the_filter_counts_and_changes_nothing() {
     connection.server_closes();
     assert_eq!(connection.received_by_server(), b"/W alice\r\n");
     assert_eq!(connection.received_by_client(), b"Login: alice\r\n");
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     assert_eq!(stats.total("finger_queries_total", &[("query", "person"), ("stat_prefix", "directory")]), 1);
     assert_eq!(stats.total("finger_connections_closed_total", &[("ending", "answered")]), 1);
     assert_eq!(stats.total("finger_connections_total", &[("visibility", "parsed")]), 1);

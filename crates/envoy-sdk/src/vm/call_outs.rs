@@ -3,7 +3,7 @@
 //! Envoy hangs all call-outs on the plugin. So an answer may come when its stream has gone: it is dropped. What the
 //! `proxy-wasm` crate believes about who has called does not matter, every answer comes through here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::abi::host;
@@ -60,8 +60,14 @@ impl Open {
     }
 }
 
+/// Gives an answer to whoever waits for it; `true` with the last one.
+type Deliver = fn(Token, bool, Event<'_>);
+
 thread_local! {
     static OPEN: RefCell<Open> = const { RefCell::new(Open(Vec::new())) };
+    /// How answers are given, once something was asked. In a module that never asks, nothing leads to [`deliver`], and the
+    /// linker leaves out all that is behind it.
+    static DELIVER: Cell<Option<Deliver>> = const { Cell::new(None) };
 }
 
 /// Notes who has made a call.
@@ -73,12 +79,16 @@ pub(crate) fn begin(plugin: &Rc<Plugin>, stream: Option<StreamKey>, token: Token
         }
         None => Caller::Plugin(Rc::clone(plugin)),
     };
+    DELIVER.set(Some(deliver));
     let kind = if is_stream { Kind::Stream } else { Kind::Call };
     OPEN.with(|open| open.borrow_mut().insert(token, caller, kind));
 }
 
 /// Forgets a call-out whose caller goes, and stops it where Envoy can: an HTTP call runs on, and its answer is dropped.
 pub(crate) fn end(token: Token) {
+    if DELIVER.get().is_none() {
+        return;
+    }
     let known = OPEN.with(|open| open.borrow_mut().remove(token));
     if let (Some(_), Token::Grpc(number)) = (known, token) {
         // It may have ended by itself just now.
@@ -110,10 +120,12 @@ pub(crate) fn forget_plugin(context: u32) {
 /// Forgets everything: another VM begins in this thread.
 pub(crate) fn reset() {
     OPEN.with(RefCell::take);
+    DELIVER.set(None);
 }
 
 /// The answer of an HTTP call; without headers there is none.
 pub(crate) fn http_answer(number: u32, headers: usize, body_len: usize) {
+    let Some(deliver) = DELIVER.get() else { return };
     let id = HttpCallId::new(number);
     let answer = if headers == 0 { Err(HttpCallError::new()) } else { Ok(HttpResponse::new(body_len)) };
     deliver(Token::Http(number), true, Event::HttpCallDone(id, answer));
@@ -121,6 +133,7 @@ pub(crate) fn http_answer(number: u32, headers: usize, body_len: usize) {
 
 /// A message of a gRPC call or stream.
 pub(crate) fn grpc_message(number: u32, len: usize) {
+    let Some(deliver) = DELIVER.get() else { return };
     let token = Token::Grpc(number);
     match kind(token) {
         Some(Kind::Call) => {
@@ -137,11 +150,13 @@ pub(crate) fn grpc_message(number: u32, len: usize) {
 
 /// Metadata of a gRPC stream, at its beginning or its end.
 pub(crate) fn grpc_metadata(number: u32, event: GrpcStreamEvent<'_>) {
+    let Some(deliver) = DELIVER.get() else { return };
     deliver(Token::Grpc(number), false, Event::GrpcStream(GrpcStreamId::new(number), event));
 }
 
 /// A gRPC call has failed, or a gRPC stream has ended.
 pub(crate) fn grpc_close(number: u32, status: u32) {
+    let Some(deliver) = DELIVER.get() else { return };
     let token = Token::Grpc(number);
     let Some(kind) = kind(token) else { return };
     // The message belongs to the callback that is running, whichever context it is for.

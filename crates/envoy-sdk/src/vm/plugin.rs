@@ -26,6 +26,8 @@ pub(crate) struct Plugin {
     configured: RefCell<Option<Rc<Configured>>>,
     vm_configuration: RefCell<Vec<u8>>,
     timers: RefCell<Timers>,
+    /// Envoy has taken it away: its tick does not come any more.
+    released: Cell<bool>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -129,6 +131,8 @@ impl Plugin {
     /// The plugin goes. Its factory's destructor is the extension's code.
     pub(crate) fn release(&self) {
         let _in_context = enter(self.context);
+        self.released.set(true);
+        stats::flush_collected(self);
         call_outs::forget_plugin(self.context);
         if let Some(configured) = self.configured.take() {
             configured.release();
@@ -172,6 +176,17 @@ impl Plugin {
         Ok(())
     }
 
+    /// Gives Envoy the statistics that are collected until then, after this time. Returns the time that it is now, in
+    /// nanoseconds; `None` where there is no timer to be had.
+    pub(crate) fn deliver_statistics_in(&self, delay: Duration) -> Option<u64> {
+        if self.released.get() {
+            return None;
+        }
+        let mut timers = self.timers.borrow_mut();
+        timers.set(Target::Statistics, delay).ok()?;
+        Some(timers.latest())
+    }
+
     pub(crate) fn tick(self: &Rc<Self>) {
         let _in_context = enter(self.context);
         self.timers.borrow_mut().begin_tick();
@@ -185,6 +200,7 @@ impl Plugin {
                     }
                 }
                 Target::Stream(key) => streams::timer(key, timer),
+                Target::Statistics => stats::flush_collected(self),
                 Target::Close(context) => {
                     // The connection may have gone in the meantime: then Envoy refuses, and nothing is left to do.
                     if host::set_effective_context(context).is_ok() {

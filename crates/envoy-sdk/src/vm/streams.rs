@@ -220,6 +220,7 @@ fn run(key: StreamKey, parts: &Parts, mut filter: Box<dyn AnyFilter>, event: Eve
     };
     if about.is_complete {
         end_awaited(key, &parts.plugin);
+        stats::flush_overdue();
     }
     action
 }

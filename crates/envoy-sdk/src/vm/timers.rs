@@ -59,6 +59,8 @@ pub(crate) enum Target {
     Stream(StreamKey),
     /// The connection with this context is closed, if it is still there.
     Close(u32),
+    /// Envoy is given the statistics that were collected.
+    Statistics,
 }
 
 /// The timers of one plugin. The tick is off while there are none.
@@ -107,7 +109,7 @@ impl Timers {
             self.waiting.retain(|Reverse((_, timer, target))| match target {
                 Target::Plugin => of_plugin.contains(*timer),
                 Target::Stream(key) => streams::has_timer(*key, *timer),
-                Target::Close(_) => true,
+                Target::Close(_) | Target::Statistics => true,
             });
             self.cancelled = 0;
         }
@@ -116,6 +118,11 @@ impl Timers {
     /// Takes a timer of the plugin itself out of those that are to fire; returns whether it was one.
     pub(crate) fn remove_of_plugin(&mut self, timer: TimerId) -> bool {
         self.of_plugin.remove(timer)
+    }
+
+    /// The latest time seen, in nanoseconds.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest
     }
 
     /// Envoy's tick has come. What has been waited for is due whatever the clock says.

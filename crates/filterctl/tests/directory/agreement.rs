@@ -53,6 +53,7 @@ fn result_name(code: u32) -> Result<&'static str> {
         32 => "noSuchObject",
         49 => "invalidCredentials",
         50 => "insufficientAccessRights",
+        51 => "busy",
         53 => "unwillingToPerform",
         66 => "notAllowedOnNonLeaf",
         68 => "entryAlreadyExists",

@@ -4,10 +4,10 @@
 mod agreement;
 mod clients;
 mod conversations;
-#[path = "../envoy/counts.rs"]
+#[path = "../both_ends/counts.rs"]
 mod counts;
 mod layers;
-#[path = "../envoy/modules.rs"]
+#[path = "../both_ends/modules.rs"]
 #[allow(dead_code, reason = "these tests load one of the modules that others load")]
 mod modules;
 #[path = "../peers_and_envoys/mod.rs"]

@@ -10,11 +10,10 @@ use filterctl::build::inspect::inspect;
 use filterctl::filters::Filter;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{self, Bridge, LISTENER};
-use crate::counts;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{self, Bridge, LISTENER};
+use crate::both_ends::counts;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("artefact: small, and asks for nothing but the ABI", small_and_modest),
@@ -45,8 +44,7 @@ fn small_and_modest(ground: &Ground) -> Result<()> {
 }
 
 /// Only called when a connection has to be closed in a callback that forbids it, which no test can time.
-const FOR_A_LATE_CLOSE: [&str; 3] =
-    ["proxy_set_tick_period_milliseconds", "proxy_set_effective_context", "proxy_on_tick"];
+const FOR_A_LATE_CLOSE: [&str; 1] = ["proxy_set_effective_context"];
 /// Called whatever is allowed.
 const ALWAYS: [&str; 2] = ["malloc", "_initialize"];
 

@@ -3,13 +3,12 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::Test;
-use crate::ber::{integer, tlv};
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::{login, lookup};
-use crate::messages::{Message, search, search_done};
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::ber::{integer, tlv};
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::{login, lookup};
+use crate::both_ends::messages::{Message, search, search_done};
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("bad input: counted by its kind, and passed on", counted_by_kind),

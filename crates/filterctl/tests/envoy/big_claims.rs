@@ -6,15 +6,14 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{Envoy, Listener};
 use serde_json::json;
 
-use crate::Test;
-use crate::ber::tlv;
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::{login, lookup};
-use crate::messages::{bind_result, sasl, search_done, search_for};
-use crate::sasl::signed;
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
+use crate::both_ends::ber::tlv;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::{login, lookup};
+use crate::both_ends::messages::{bind_result, sasl, search_done, search_for};
+use crate::both_ends::sasl::signed;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("big claims: filters of 10,000 levels", deep_filters),

@@ -6,16 +6,15 @@ use anyhow::{Result, ensure};
 use envoy_runner::{AccessLog, Listener, StartOptions};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::ber::{all, enumerated, octet_string, sequence, tlv};
-use crate::bridge::Bridge;
-use crate::events::events;
-use crate::messages::{
+use crate::both_ends::ber::{all, enumerated, octet_string, sequence, tlv};
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::messages::{
     Message, bind, bind_result, extended_result, result, result_saying, sasl, search_done, search_for, unbind,
 };
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
+use crate::events::events;
 
 pub(crate) const TESTS: &[Test] = &[
     ("events: identities as configured, secrets never", identities_and_secrets),

@@ -7,11 +7,10 @@ use anyhow::{Result, ensure};
 use envoy_runner::{Listener, OLDEST_ENVOY, StartOptions, Upstream};
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{self, Bridge, LISTENER};
-use crate::counts;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
+use crate::both_ends::bridge::{self, Bridge, LISTENER};
+use crate::both_ends::counts;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("endings: who ended it", who_ended_it),

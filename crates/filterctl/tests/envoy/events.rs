@@ -6,10 +6,9 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{Listener, StartOptions};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("events: all workers hash alike", workers_hash_alike),

@@ -6,12 +6,11 @@ use anyhow::{Result, ensure};
 use envoy_runner::{Listener, WasmFilter};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::modules::Module;
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::modules::Module;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("internal errors: what the filter panics at arrives, unmeasured", it_arrives),

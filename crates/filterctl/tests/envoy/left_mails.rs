@@ -3,13 +3,12 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::Bridge;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::mail::HELLO;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::endings::closed_and_reset_by_server;
-use crate::mail::HELLO;
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[("endings: in the middle of a mail", in_the_middle_of_a_mail)];
 

@@ -6,12 +6,11 @@ use anyhow::{Result, ensure};
 use envoy_runner::{AccessLog, Listener, StartOptions};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::Bridge;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::mail::{HELLO, QUIT};
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::events::events;
-use crate::mail::{HELLO, QUIT};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("events: identities as configured, secrets never", identities_and_secrets)];

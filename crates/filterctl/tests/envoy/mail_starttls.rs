@@ -6,10 +6,9 @@ use filterctl::demo::smtp_server::{Certificate, Rules, SmtpServer};
 use real_peers::mail::Conversation;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge;
-use crate::counts;
-use crate::subject::Ground;
+use crate::both_ends::bridge;
+use crate::both_ends::counts;
+use crate::both_ends::subject::{Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[("transport: STARTTLS", starttls)];
 

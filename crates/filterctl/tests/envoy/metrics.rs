@@ -8,10 +8,9 @@ use envoy_runner::{Listener, Metric, Scrape, TrafficDirection, Value};
 use filterctl::filters::Filter;
 use serde_json::{Value as Json, json};
 
-use crate::Test;
-use crate::bridge::Bridge;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("metrics: Envoy exports what the catalogue declares", what_the_catalogue_declares),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use filterctl::build::{Artifact, Request};
 use filterctl::workspace::Workspace;
 
-use crate::modules::build_one;
+use crate::both_ends::modules::build_one;
 
 /// Its version.
 pub(crate) const NEXT_VERSION: &str = "0.1000.0";

@@ -3,17 +3,16 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::{farewell, login, lookup};
-use crate::internal_errors::{self, UNLUCKY};
-use crate::messages::{
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::{farewell, login, lookup};
+use crate::both_ends::messages::{
     WHO_AM_I, add, bind, bind_result, compare, delete, entry, extended, extended_result, intermediate,
     modify, modify_dn, notice_of_disconnection, reference, result, result_saying, search, search_done,
 };
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
+use crate::internal_errors::{self, UNLUCKY};
 
 pub(crate) const TESTS: &[Test] = &[
     ("operations: each is counted with its result", each_is_counted),

@@ -7,12 +7,11 @@ use envoy_runner::{FailurePolicy, Listener, Scrape, StartOptions, WasmFilter};
 use filterctl::replay::{Conversation, Cutting, Direction, Record, play};
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::Bridge;
-use crate::counts::{self, SOON};
-use crate::modules::Module;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::counts::{self, SOON};
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("panics: each costs exactly its own connection", cost_one_connection),

@@ -7,11 +7,10 @@ use anyhow::{Result, anyhow, bail, ensure};
 use envoy_runner::{Delivery, Listener, RunnerError, Scrape, WasmFilter};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::counts::SOON;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::counts::SOON;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("reconfiguration: nothing closes", nothing_closes),

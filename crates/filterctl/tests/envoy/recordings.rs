@@ -14,10 +14,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use session_test::{Recordings, Series, shared_captures};
 
-use crate::Test;
-use crate::bridge;
-use crate::counts::SOON;
-use crate::subject::Ground;
+use crate::both_ends::bridge;
+use crate::both_ends::counts::SOON;
+use crate::both_ends::subject::{Ground, Test};
 use crate::{expected_of_directories, expected_of_mail};
 
 /// Where recordings are.

@@ -8,9 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use envoy_runner::{Delivery, Listener, RunnerError, StartOptions, Upstream};
 use serde_json::Value;
 
-use crate::Test;
-use crate::bridge::{self, LISTENER};
-use crate::subject::Ground;
+use crate::both_ends::bridge::{self, LISTENER};
+use crate::both_ends::subject::{Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("refusals: a mistaken configuration, in the listener", mistakes_in_the_listener),

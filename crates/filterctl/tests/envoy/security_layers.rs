@@ -3,14 +3,13 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::lookup;
-use crate::messages::{bind_result, entry, sasl, search, search_done, unbind};
-use crate::sasl::{HEADER, sealed, signed, signed_rotated};
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::lookup;
+use crate::both_ends::messages::{bind_result, entry, sasl, search, search_done, unbind};
+use crate::both_ends::sasl::{HEADER, sealed, signed, signed_rotated};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("security layers: signed", only_signed),

@@ -3,13 +3,12 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::{login, lookup};
-use crate::messages::{add, entry, result, search, search_done};
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::{login, lookup};
+use crate::both_ends::messages::{add, entry, result, search, search_done};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("segments: a message in hundreds of them", many_segments),

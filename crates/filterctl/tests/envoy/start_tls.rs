@@ -3,13 +3,12 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::directory::{login, lookup};
-use crate::messages::{START_TLS, extended, extended_result, search};
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::directory::{login, lookup};
+use crate::both_ends::messages::{START_TLS, extended, extended_result, search};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("StartTLS: behind it nothing is seen, and counted so", accepted),

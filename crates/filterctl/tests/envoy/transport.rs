@@ -4,11 +4,10 @@ use anyhow::Result;
 use envoy_runner::Listener;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::subject::Ground;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 use crate::tls::Authority;
-use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("transport: a listener that ends TLS", ended_here),

@@ -7,12 +7,11 @@ use envoy_runner::{Delivery, Listener, RunnerError, WasmFilter};
 use filterctl::build::Artifact;
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::counts::SOON;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::counts::SOON;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::next_release::{self, NEXT_FIELD, NEXT_VERSION};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("upgrade: module and configuration of two releases, forwards and back", forwards_and_back)];

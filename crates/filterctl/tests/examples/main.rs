@@ -7,21 +7,21 @@ mod access_log_metrics;
 mod background_refresh;
 mod client;
 mod connection_gate;
-#[path = "../envoy/counts.rs"]
+#[path = "../both_ends/counts.rs"]
 mod counts;
 mod finger_filter;
-#[path = "../envoy/ground.rs"]
+#[path = "../both_ends/ground.rs"]
 #[allow(dead_code, reason = "each of these tests is about an example of its own")]
 mod ground;
 mod hello_http;
 mod http_authorisation;
 mod panic_on_demand;
 mod sample;
-#[path = "../envoy/script.rs"]
+#[path = "../both_ends/script.rs"]
 #[allow(dead_code, reason = "these tests need a part of what others need")]
 mod script;
 mod server;
-#[path = "../envoy/wire.rs"]
+#[path = "../both_ends/wire.rs"]
 #[allow(dead_code, reason = "these tests need a part of what others need")]
 mod wire;
 

@@ -6,10 +6,9 @@ use envoy_runner::Listener;
 use filterctl::filters::Filter;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::Bridge;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("capabilities that are withheld cost measurements, never octets", withheld)];

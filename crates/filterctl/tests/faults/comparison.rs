@@ -11,11 +11,10 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{FailurePolicy, Listener, StartOptions, WasmFilter};
 use filterctl::workspace::Workspace;
 
-use crate::Test;
-use crate::bridge::Bridge;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
 use crate::failure_scene::{self, Cost, Measured, NEW, OTHERS};
-use crate::modules::Module;
-use crate::subject::Ground;
 
 pub(crate) const TESTS: &[Test] = &[("comparison: what a panic costs, caught and not", comparison)];
 

@@ -6,9 +6,9 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::bridge::Bridge;
-use crate::script::Script;
-use crate::wire::Wire;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::script::Script;
+use crate::both_ends::wire::Wire;
 
 /// How far a conversation came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,10 @@ use envoy_runner::{Listener, StartOptions};
 use real_peers::wait_until;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::crowd::{busy, everybody, opened};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("drained: whoever is there goes on, whoever comes is refused", drained),

@@ -6,14 +6,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use filterctl::stage::GIVEN;
 use serde_json::{Value, json};
 
-use crate::bridge::Bridge;
-use crate::counts::SOON;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::counts::SOON;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::Subject;
+use crate::both_ends::wire::{End, Wire};
 use crate::crowd::{Reached, as_far_as_it_goes, everybody, opened};
-use crate::script::Script;
-use crate::subject::Subject;
-use crate::wire::{End, Wire};
 
 /// Connections of the others. Two workers share them, so that some of them are beside the one that fails.
 pub(crate) const OTHERS: usize = 24;
@@ -153,8 +154,9 @@ impl Scene<'_> {
         Ok(self.bridge.envoy.address(self.listener)?.to_string().replace(':', "_"))
     }
 
-    /// A series of this listener.
+    /// A series of this listener, once the filters have told Envoy of everything so far.
     fn count(&self, series: &str) -> Result<u64> {
+        thread::sleep(GIVEN);
         let of_the_filter = format!("{{stat_prefix={}}}", self.listener);
         let series = if series.starts_with("*_") {
             series.replace("{}", &of_the_filter)

@@ -6,12 +6,12 @@ use envoy_sdk::{Module, Status};
 use envoy_sdk_test::{Connection, FakeEnvoy, HostCall, LogLevel};
 use libtest_mimic::Trial;
 
-use crate::directory::LDAP;
-use crate::mail::SMTP;
-use crate::script::Script;
-use crate::subject::Subject;
+use crate::both_ends::directory::LDAP;
+use crate::both_ends::mail::SMTP;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::Subject;
+use crate::both_ends::wire::End;
 use crate::trials::trial;
-use crate::wire::End;
 
 /// What the filters call while connections live.
 const CALLS: [HostCall; 12] = [
@@ -90,7 +90,7 @@ fn of_one_connection(
         beside.server_closes();
         connections += 2;
     }
-    let stats = envoy.stats();
+    let stats = envoy.scrape();
     let count = |series: &str| stats.total(&subject.series(series), &[]);
     let failed = count("*_internal_errors_total");
     let bypassed = count("envoy_sdk_connections_bypassed_total");
@@ -124,12 +124,12 @@ fn of_all(subject: &Subject, module: fn() -> Module, call: HostCall, status: Sta
         connection.client_closes();
     }
     envoy.succeed(call);
-    let before = envoy.stats().total(&subject.series("*_connections_total"), &[("visibility", "parsed")]);
+    let before = envoy.scrape().total(&subject.series("*_connections_total"), &[("visibility", "parsed")]);
     let mut connection = envoy.connect();
     script.parts().for_each(|(end, octets)| say(&mut connection, end, octets));
     is_unchanged(&connection, &script)?;
     connection.server_closes();
-    let after = envoy.stats().total(&subject.series("*_connections_total"), &[("visibility", "parsed")]);
+    let after = envoy.scrape().total(&subject.series("*_connections_total"), &[("visibility", "parsed")]);
     // A metric that could not be defined is not asked for again.
     ensure!(call == HostCall::DefineMetric || after == before + 1, "measuring does not come back");
     ensure!(envoy.open_connections() == 0, "a connection is left");

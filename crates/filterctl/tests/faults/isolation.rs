@@ -9,14 +9,13 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{Listener, StartOptions, WasmFilter};
 use serde_json::{Map, Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER, connect_from};
+use crate::both_ends::bridge::{Bridge, LISTENER, connect_from};
+use crate::both_ends::modules::Module;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 use crate::cases::{CALLBACKS, Case, FIRST_DATA, IN_THE_SDK, INSIDE, When};
 use crate::crowd::{Reached, as_far_as_it_goes, busy, everybody, opened};
-use crate::modules::Module;
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     (

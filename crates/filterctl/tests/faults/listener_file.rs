@@ -9,9 +9,9 @@ use real_peers::instance::free_port;
 use real_peers::wait_until;
 use serde_json::{Value, json};
 
-use crate::bridge::{self, Bridge, LISTENER};
-use crate::counts;
-use crate::subject::Ground;
+use crate::both_ends::bridge::{self, Bridge, LISTENER};
+use crate::both_ends::counts;
+use crate::both_ends::subject::Ground;
 
 /// An Envoy with one listener, [`LISTENER`], that comes from a file.
 pub(crate) struct ListenerFile {

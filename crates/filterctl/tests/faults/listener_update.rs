@@ -7,14 +7,13 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{Delivery, Listener, StartOptions, WasmFilter};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::counts;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::counts;
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::crowd::{Reached, as_far_as_it_goes, busy, everybody, opened};
 use crate::listener_file::ListenerFile;
-use crate::modules::Module;
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[(
     "a listener update drains, and cuts what is left after the drain time; a refused one changes nothing",

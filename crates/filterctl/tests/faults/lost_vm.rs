@@ -5,11 +5,10 @@
 use anyhow::{Context, Result, ensure};
 use envoy_runner::{FailurePolicy, Listener, StartOptions, WasmFilter};
 
-use crate::Test;
-use crate::bridge::Bridge;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
 use crate::failure_scene::{self, Cost, Measured, NEW, OTHERS};
-use crate::modules::Module;
-use crate::subject::Ground;
 
 pub(crate) const TESTS: &[Test] =
     &[("a lost VM costs the connections of its worker; what comes next is up to the failure policy", lost)];

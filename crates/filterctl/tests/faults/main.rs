@@ -4,48 +4,10 @@
 //!
 //! Where an Envoy cannot be had, its tests show as ignored by name; with `CI=true` they fail.
 
-// What both ends of a connection say comes from the tests of the filters on Envoy.
-#[allow(dead_code)]
-#[path = "../../../ldap-filter/tests/support/ber.rs"]
-mod ber;
-#[allow(dead_code)]
-#[path = "../envoy/bridge.rs"]
-mod bridge;
-#[allow(dead_code)]
-#[path = "../envoy/counts.rs"]
-mod counts;
-#[allow(dead_code)]
-#[path = "../envoy/directory.rs"]
-mod directory;
-#[allow(dead_code)]
-#[path = "../envoy/everything.rs"]
-mod everything;
-#[allow(dead_code)]
-#[path = "../envoy/ground.rs"]
-mod ground;
-#[allow(dead_code)]
-#[path = "../envoy/mail.rs"]
-mod mail;
-#[allow(dead_code)]
-#[path = "../../../ldap-filter/tests/support/messages.rs"]
-mod messages;
-#[allow(dead_code)]
-#[path = "../envoy/modules.rs"]
-mod modules;
-#[allow(dead_code)]
-#[path = "../envoy/sasl.rs"]
-mod sasl;
-#[allow(dead_code)]
-#[path = "../envoy/script.rs"]
-mod script;
-#[allow(dead_code)]
-#[path = "../envoy/subject.rs"]
-mod subject;
+#[path = "../both_ends/mod.rs"]
+mod both_ends;
 #[path = "../trials/mod.rs"]
 mod trials;
-#[allow(dead_code)]
-#[path = "../envoy/wire.rs"]
-mod wire;
 
 mod capabilities;
 mod cases;
@@ -63,17 +25,12 @@ mod upstream;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use envoy_runner::{EnvoyBinary, NEWEST_ENVOY, OLDEST_ENVOY};
+use envoy_runner::{NEWEST_ENVOY, OLDEST_ENVOY};
 use libtest_mimic::{Arguments, Trial};
 
-use crate::directory::LDAP;
-use crate::mail::SMTP;
-use crate::subject::{Ground, Subject};
-use crate::trials::Lack;
-
-/// A test: a name, and what it does on the release of Envoy, and with the filter, that it is given.
-type Test = (&'static str, fn(&Ground) -> Result<()>);
+use crate::both_ends::directory::LDAP;
+use crate::both_ends::mail::SMTP;
+use crate::both_ends::subject::{Test, trial};
 
 /// Tests with each filter, on both releases.
 const ON_BOTH: [&[Test]; 4] = [isolation::TESTS, listener_update::TESTS, upstream::TESTS, draining::TESTS];
@@ -101,24 +58,10 @@ fn all(arguments: &Arguments) -> Vec<Trial> {
             if is_newest && subject.name == "smtp" {
                 tests.extend(ONCE.concat());
             }
-            let here =
-                tests.into_iter().map(|test| trial(&format!("envoy {version}"), subject, &envoy, test));
-            all.extend(here);
+            all.extend(
+                tests.into_iter().map(|test| trial(&format!("envoy {version}: "), subject, &envoy, test)),
+            );
         }
     }
     all
-}
-
-/// A test on one release of Envoy.
-fn trial(
-    release: &str,
-    subject: &'static Subject,
-    envoy: &Result<EnvoyBinary, Lack>,
-    (name, test): Test,
-) -> Trial {
-    let name = format!("{release}: {}: {name}", subject.name);
-    let folder = name.clone();
-    trials::trial_on(name, envoy.clone(), move |binary| {
-        Ground::new(binary.clone(), subject, &folder).stand(test)
-    })
 }

@@ -4,11 +4,10 @@ use anyhow::{Result, bail, ensure};
 use envoy_runner::{Delivery, Listener, RunnerError, WasmFilter};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER};
-use crate::modules::Module;
-use crate::subject::Ground;
-use crate::wire::End;
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("a panic in the configuration is a refusal; what was there goes on", in_the_configuration),
@@ -100,7 +99,10 @@ fn in_the_destructor(ground: &Ground) -> Result<()> {
     other.play(&exchange)?;
     other.close(End::Client)?;
     let counted = |scrape: &_| bridge.count(scrape, "envoy_sdk_panics_total{callback=drop}") > 0.0;
-    ensure!(bridge.envoy.wait_for_stats(crate::counts::SOON, counted)?.is_some(), "the panic is not counted");
+    ensure!(
+        bridge.envoy.wait_for_stats(crate::both_ends::counts::SOON, counted)?.is_some(),
+        "the panic is not counted"
+    );
     bridge.counts(&format!(
         "{} 4
          *_connections_closed_total 2

@@ -11,12 +11,11 @@ use real_peers::wait_until;
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
-use crate::Test;
-use crate::bridge::{Bridge, LISTENER, listen};
+use crate::both_ends::bridge::{Bridge, LISTENER, listen};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::crowd::{Reached, as_far_as_it_goes, everybody, opened};
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     (

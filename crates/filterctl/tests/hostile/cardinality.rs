@@ -7,16 +7,15 @@ use envoy_runner::Envoy;
 use filterctl::filters::Filter;
 use serde_json::json;
 
-use crate::Test;
-use crate::ber::{all, enumerated, integer, octet_string, tlv};
-use crate::directory::login;
-use crate::mail::HELLO;
-use crate::messages::Message;
-use crate::script::Script;
+use crate::both_ends::ber::{all, enumerated, integer, octet_string, tlv};
+use crate::both_ends::directory::login;
+use crate::both_ends::mail::HELLO;
+use crate::both_ends::messages::Message;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Subject, Test};
+use crate::both_ends::wire::End;
 use crate::siege::{Cost, Siege};
 use crate::stream::Stream;
-use crate::subject::{Ground, Subject};
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("cardinality: a million different words for every label", a_million_words)];

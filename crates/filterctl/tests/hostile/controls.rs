@@ -7,13 +7,12 @@ use std::thread;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::LISTENER;
-use crate::counts::SOON;
-use crate::script::Script;
+use crate::both_ends::bridge::LISTENER;
+use crate::both_ends::counts::SOON;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 use crate::siege::{Cost, Siege};
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("controls: a neighbour that is not measured is noticed", an_unmeasured_neighbour),

@@ -4,12 +4,11 @@ use anyhow::{Context, Result};
 use envoy_runner::OLDEST_ENVOY;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::LISTENER;
-use crate::script::Script;
+use crate::both_ends::bridge::LISTENER;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Subject, Test};
+use crate::both_ends::wire::{End, Wire};
 use crate::siege::{Cost, Siege};
-use crate::subject::{Ground, Subject};
-use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("endings: RST at every point, from each end", resets),

@@ -6,15 +6,14 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-use crate::Test;
-use crate::directory::login;
-use crate::mail::HELLO;
-use crate::messages::{entry, search, search_done};
-use crate::script::Script;
+use crate::both_ends::directory::login;
+use crate::both_ends::mail::HELLO;
+use crate::both_ends::messages::{entry, search, search_done};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::siege::{Cost, Siege};
 use crate::stream::{Stream, receive};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("floods: 100,000 pipelined requests before any answer", requests_first),

@@ -6,15 +6,14 @@ use anyhow::{Context, Result, ensure};
 use envoy_runner::{AccessLog, Listener};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::ber::{all, integer, tlv};
-use crate::bridge::Bridge;
-use crate::directory::lookup;
-use crate::mail::HELLO;
-use crate::messages::{Message, bind_result};
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
+use crate::both_ends::ber::{all, integer, tlv};
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::directory::lookup;
+use crate::both_ends::mail::HELLO;
+use crate::both_ends::messages::{Message, bind_result};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] =
     &[("identities: whatever octets a name has, an event is one line of JSON", one_line)];

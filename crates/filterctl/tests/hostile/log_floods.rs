@@ -5,12 +5,11 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::LISTENER;
+use crate::both_ends::bridge::LISTENER;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::events::events;
 use crate::siege::{Cost, Siege};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("log floods: complaints about lost connections", complaints), ("log floods: events", too_many_events)];

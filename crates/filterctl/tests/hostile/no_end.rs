@@ -3,15 +3,14 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::Test;
-use crate::directory::{login, lookup};
-use crate::mail::{HELLO, MAIL, QUIT};
-use crate::messages::{bind_result, result, sasl, search_done};
-use crate::script::Script;
+use crate::both_ends::directory::{login, lookup};
+use crate::both_ends::mail::{HELLO, MAIL, QUIT};
+use crate::both_ends::messages::{bind_result, result, sasl, search_done};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::siege::{Cost, Siege};
 use crate::stream::Stream;
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[("no end: lines and messages of 100 MB", of_a_hundred_megabytes)];
 

@@ -3,15 +3,14 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::directory::login;
-use crate::mail::HELLO;
-use crate::messages::{compare, entry, search, search_done};
-use crate::script::Script;
+use crate::both_ends::directory::login;
+use crate::both_ends::mail::HELLO;
+use crate::both_ends::messages::{compare, entry, search, search_done};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::{End, Wire};
 use crate::siege::{Cost, Siege};
 use crate::stream::Stream;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
 
 pub(crate) const TESTS: &[Test] = &[
     ("one-sided: answers that never come", no_answers),

@@ -3,11 +3,10 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::LISTENER;
+use crate::both_ends::bridge::LISTENER;
+use crate::both_ends::subject::{Ground, Test};
+use crate::both_ends::wire::End;
 use crate::siege::{Cost, Siege};
-use crate::subject::Ground;
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] =
     &[("PROXY headers: too long, cut off, twice, and no headers at all", abused)];

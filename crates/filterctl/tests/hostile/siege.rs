@@ -12,11 +12,11 @@ use filterctl::soak::sums;
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use crate::bridge::{self, Bridge, LISTENER};
-use crate::counts::SOON;
-use crate::script::Script;
-use crate::subject::Ground;
-use crate::wire::{End, Wire};
+use crate::both_ends::bridge::{self, Bridge, LISTENER};
+use crate::both_ends::counts::SOON;
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::Ground;
+use crate::both_ends::wire::{End, Wire};
 
 /// The neighbour's listener, and the `stat_prefix` of its series.
 pub(crate) const NEIGHBOUR: &str = "neighbour";

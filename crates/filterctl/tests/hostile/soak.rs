@@ -6,9 +6,8 @@ use anyhow::{Result, ensure};
 use filterctl::soak::{Report, Soak};
 use serde_json::{Value, json};
 
-use crate::Test;
-use crate::modules::Module;
-use crate::subject::Ground;
+use crate::both_ends::modules::Module;
+use crate::both_ends::subject::{Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("soak: random faults on thousands of connections", thousands_of_connections),

@@ -6,8 +6,8 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::bridge::{Bridge, LISTENER};
-use crate::wire::{End, prepare};
+use crate::both_ends::bridge::{Bridge, LISTENER};
+use crate::both_ends::wire::{End, prepare};
 
 /// A connection through [`LISTENER`] of which each end can be read and written by another thread.
 pub(crate) struct Stream {

@@ -3,14 +3,13 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Test;
-use crate::bridge::LISTENER;
-use crate::mail::{HELLO, MAIL};
-use crate::messages::{START_TLS, extended, extended_result};
-use crate::script::Script;
+use crate::both_ends::bridge::LISTENER;
+use crate::both_ends::mail::{HELLO, MAIL};
+use crate::both_ends::messages::{START_TLS, extended, extended_result};
+use crate::both_ends::script::Script;
+use crate::both_ends::subject::{Ground, Subject, Test};
+use crate::both_ends::wire::End;
 use crate::siege::{Cost, Siege};
-use crate::subject::{Ground, Subject};
-use crate::wire::End;
 
 pub(crate) const TESTS: &[Test] = &[
     ("TLS: garbage and plain text behind an upgrade", behind_an_upgrade),

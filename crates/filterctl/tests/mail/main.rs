@@ -3,9 +3,9 @@
 
 mod clients;
 mod conversations;
-#[path = "../envoy/counts.rs"]
+#[path = "../both_ends/counts.rs"]
 mod counts;
-#[path = "../envoy/modules.rs"]
+#[path = "../both_ends/modules.rs"]
 #[allow(dead_code, reason = "these tests load one of the modules that others load")]
 mod modules;
 #[path = "../peers_and_envoys/mod.rs"]

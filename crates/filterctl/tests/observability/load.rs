@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::bridge::Bridge;
-use crate::everything;
-use crate::mail::{HELLO, QUIT};
-use crate::messages::{bind, bind_result, search, search_done};
-use crate::script::Script;
-use crate::wire::End;
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::everything;
+use crate::both_ends::mail::{HELLO, QUIT};
+use crate::both_ends::messages::{bind, bind_result, search, search_done};
+use crate::both_ends::script::Script;
+use crate::both_ends::wire::End;
 
 /// The listener with the smtp-filter.
 pub(crate) const MAIL: &str = "mail";

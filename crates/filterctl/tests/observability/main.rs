@@ -3,46 +3,10 @@
 //!
 //! Where Prometheus or Envoy cannot be had, the tests show as ignored by name; with `CI=true` they fail.
 
-// What both ends of a connection say comes from the tests of the filters on Envoy.
-#[allow(dead_code)]
-#[path = "../../../ldap-filter/tests/support/ber.rs"]
-mod ber;
-#[allow(dead_code)]
-#[path = "../envoy/bridge.rs"]
-mod bridge;
-#[allow(dead_code)]
-#[path = "../envoy/counts.rs"]
-mod counts;
-#[allow(dead_code)]
-#[path = "../envoy/directory.rs"]
-mod directory;
-#[allow(dead_code)]
-#[path = "../envoy/everything.rs"]
-mod everything;
-#[allow(dead_code)]
-#[path = "../envoy/ground.rs"]
-mod ground;
-#[allow(dead_code)]
-#[path = "../envoy/mail.rs"]
-mod mail;
-#[allow(dead_code)]
-#[path = "../../../ldap-filter/tests/support/messages.rs"]
-mod messages;
-#[allow(dead_code)]
-#[path = "../envoy/modules.rs"]
-mod modules;
-#[allow(dead_code)]
-#[path = "../envoy/sasl.rs"]
-mod sasl;
-#[allow(dead_code)]
-#[path = "../envoy/script.rs"]
-mod script;
-#[allow(dead_code)]
-#[path = "../envoy/subject.rs"]
-mod subject;
-#[allow(dead_code)]
-#[path = "../envoy/wire.rs"]
-mod wire;
+#[path = "../both_ends/mod.rs"]
+mod both_ends;
+#[path = "../trials/mod.rs"]
+mod trials;
 
 mod answers;
 mod exported;
@@ -50,8 +14,6 @@ mod load;
 mod rules;
 mod runbook;
 mod scene;
-#[path = "../trials/mod.rs"]
-mod trials;
 
 use std::process::ExitCode;
 

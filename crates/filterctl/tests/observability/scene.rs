@@ -11,9 +11,10 @@ use filterctl::workspace::Workspace;
 use real_peers::observability::Prometheus;
 use serde_json::json;
 
-use crate::bridge::Bridge;
-use crate::subject::{Ground, Subject};
-use crate::{directory, load, mail, rules};
+use crate::both_ends::bridge::Bridge;
+use crate::both_ends::subject::{Ground, Subject};
+use crate::both_ends::{directory, mail};
+use crate::{load, rules};
 
 /// What Envoy and the filters call the hop.
 pub(crate) const REPORTER: &str = "inbound";

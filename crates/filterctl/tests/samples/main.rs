@@ -5,14 +5,14 @@ mod access_log;
 mod blocks;
 mod capabilities;
 mod certificates;
-#[path = "../envoy/counts.rs"]
+#[path = "../both_ends/counts.rs"]
 mod counts;
 mod failures;
 mod filters_from_files;
 mod first_steps;
 mod ldap_directory;
 mod mail_and_directory;
-#[path = "../envoy/modules.rs"]
+#[path = "../both_ends/modules.rs"]
 #[allow(dead_code, reason = "these tests load some of the modules that others load")]
 mod modules;
 mod mutual_tls;

@@ -1,11 +1,11 @@
 //! What client and server say in most of the tests of LDAP.
 
-use crate::everything;
-use crate::messages::{Message, bind, bind_result, compare, entry, result, search, search_done, unbind};
-use crate::modules::Module;
-use crate::script::Script;
-use crate::subject::Subject;
-use crate::wire::End;
+use super::everything;
+use super::messages::{Message, bind, bind_result, compare, entry, result, search, search_done, unbind};
+use super::modules::Module;
+use super::script::Script;
+use super::subject::Subject;
+use super::wire::End;
 
 /// The ldap-filter.
 pub(crate) static LDAP: Subject = Subject {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::wire::End;
+use super::wire::End;
 
 /// What both ends of a connection say, one after the other.
 #[derive(Clone, Debug, Default)]

@@ -1,15 +1,34 @@
 //! A filter under test, and what its peers say in the tests that every filter has to pass.
 
 use anyhow::Result;
-use envoy_runner::WasmFilter;
+use envoy_runner::{EnvoyBinary, WasmFilter};
+use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::bridge::Bridge;
-use crate::modules::Module;
-use crate::script::Script;
+use super::bridge::Bridge;
+use super::modules::Module;
+use super::script::Script;
+use crate::trials::{self, Lack};
 
 /// What a test of a filter stands on.
-pub(crate) type Ground = crate::ground::Ground<&'static Subject>;
+pub(crate) type Ground = super::ground::Ground<&'static Subject>;
+
+/// A test: a name, and what it does on the release of Envoy, and with the filter, that it is given.
+pub(crate) type Test = (&'static str, fn(&Ground) -> Result<()>);
+
+/// A test with this filter on an Envoy, or with what is lacking in its place; `of` stands before its name.
+pub(crate) fn trial(
+    of: &str,
+    subject: &'static Subject,
+    envoy: &Result<EnvoyBinary, Lack>,
+    (name, test): Test,
+) -> Trial {
+    let name = format!("{of}{}: {name}", subject.name);
+    let folder = name.clone();
+    trials::trial_on(name, envoy.clone(), move |binary| {
+        Ground::new(binary.clone(), subject, &folder).stand(test)
+    })
+}
 
 /// A filter under test, and what its peers say in the tests that every filter has to pass.
 ///

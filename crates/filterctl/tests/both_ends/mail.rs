@@ -1,9 +1,9 @@
 //! What client and server say in most of the tests of SMTP.
 
-use crate::everything;
-use crate::modules::Module;
-use crate::script::Script;
-use crate::subject::Subject;
+use super::everything;
+use super::modules::Module;
+use super::script::Script;
+use super::subject::Subject;
 
 /// The smtp-filter.
 pub(crate) static SMTP: Subject = Subject {

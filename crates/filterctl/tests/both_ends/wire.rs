@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use socket2::SockRef;
 
-use crate::counts::SOON;
-use crate::script::Script;
+use super::counts::SOON;
+use super::script::Script;
 
 /// Octets in both directions, in clear text or not.
 pub(crate) trait Octets: Read + Write + Send {}

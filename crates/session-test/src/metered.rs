@@ -15,6 +15,8 @@ pub struct Work {
     pub asked: Cell<u64>,
     /// Octets that it took, or was told to have passed, by direction.
     pub octets: [u64; 2],
+    /// Octets that it was given to look at, each as often as it was.
+    pub looked_at: u64,
 }
 
 /// A session, and the work that it was given.
@@ -74,6 +76,7 @@ impl<S: Session> Session for Metered<S> {
         sink: &mut impl Sink<Self>,
     ) -> usize {
         self.work.calls += 1;
+        self.work.looked_at += octets.len() as u64;
         let need = self.session.need(direction);
         let taken = self.session.feed(direction, octets, now, &mut Inside(sink));
         let all = !matches!(need, Need::Scan);
@@ -90,6 +93,7 @@ impl<S: Session> Session for Metered<S> {
     ) -> usize {
         self.work.calls += 1;
         let taken = self.session.feed_ahead(direction, octets, now, &mut Inside(sink));
+        self.work.looked_at += taken as u64;
         self.took(direction, taken as u64);
         taken
     }

@@ -10,10 +10,10 @@ use filterctl::stage::final_scrape;
 use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::counts::{self, SOON};
-use crate::script::Script;
-use crate::subject::{Ground, Subject};
-use crate::wire::{Wire, prepare};
+use super::counts::{self, SOON};
+use super::script::Script;
+use super::subject::{Ground, Subject};
+use super::wire::{Wire, prepare};
 
 /// The listener of tests that need just one.
 pub(crate) const LISTENER: &str = "front";

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 
-use crate::ber::{integer, tlv};
-use crate::bridge::Bridge;
-use crate::directory::{farewell, login, lookup};
-use crate::mail::{HELLO, MAIL, QUIT, REPORT};
-use crate::messages::{
+use super::ber::{integer, tlv};
+use super::bridge::Bridge;
+use super::directory::{farewell, login, lookup};
+use super::mail::{HELLO, MAIL, QUIT, REPORT};
+use super::messages::{
     Message, START_TLS, bind_result, entry, extended, extended_result, sasl, search, search_done,
 };
-use crate::sasl::sealed;
-use crate::script::Script;
-use crate::wire::End;
+use super::sasl::sealed;
+use super::script::Script;
+use super::wire::End;
 
 /// For SMTP.
 pub(crate) fn of_mail(bridge: &Bridge, listener: &str) -> Result<()> {
