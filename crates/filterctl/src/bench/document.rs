@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 /// The document, in the root of the repository.
 pub(super) const NAME: &str = "BENCHMARKS.md";
 
-const BEGIN: &str = "<!-- begin: tables of `filterctl bench --full --write` -->";
+const BEGIN: &str = "<!-- begin: tables of `filterctl bench --write` -->";
 const END: &str = "<!-- end -->";
 
 /// Replaces the tables of the document in this folder.
