@@ -21,6 +21,8 @@ pub(super) struct Efforts {
     pub(super) starts: u32,
     /// Entries of the search whose copying is counted.
     pub(super) entries: u32,
+    /// Rounds of `scanning`.
+    pub(super) scans: u32,
 }
 
 impl Efforts {
@@ -33,6 +35,7 @@ impl Efforts {
         operations: 100_000,
         starts: 6,
         entries: 20_000,
+        scans: 12,
     };
 
     /// As sure as it gets in about an hour.
@@ -44,6 +47,7 @@ impl Efforts {
         operations: 1_000_000,
         starts: 20,
         entries: 100_000,
+        scans: 40,
     };
 
     /// Exactly so many rounds of everything, and as little as possible else: to see that it works.
@@ -57,6 +61,7 @@ impl Efforts {
             operations: 10_000,
             starts: count,
             entries: 1_000,
+            scans: count,
         }
     }
 }

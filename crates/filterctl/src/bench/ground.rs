@@ -34,13 +34,19 @@ impl Ground {
         let binary = EnvoyBinary::find(envoy, &workspace.envoy_installs(), progress)?;
         let mut modules = BTreeMap::new();
         for package in FILTERS.iter().map(|filter| filter.package).chain([EMPTY]) {
-            let request = build::Request { modules: vec![package.to_owned()], ..build::Request::default() };
-            let built = build::build(&workspace, &request, progress)?;
-            modules.insert(package, built.into_iter().next().context("no module was built")?);
+            modules.insert(package, built(&workspace, package, progress)?);
         }
         let folder = workspace.target.join("runs").join(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self { binary, modules, folder })
+    }
+
+    /// Builds a module that only one part is about, and says so on standard error.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub(super) fn build(&self, package: &str) -> Result<build::Artifact> {
+        built(&Workspace::find()?, package, &mut |step| eprintln!("{step}"))
     }
 
     /// The module of a filter of the suite.
@@ -53,7 +59,7 @@ impl Ground {
         &self.modules[EMPTY].path
     }
 
-    /// All modules, as they were built.
+    /// The modules that are compared, as they were built.
     pub(super) fn artifacts(&self) -> impl Iterator<Item = &build::Artifact> {
         self.modules.values()
     }
@@ -68,4 +74,9 @@ impl Ground {
         // A folder that stays behind harms nobody: `target` is for such things.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn built(workspace: &Workspace, package: &str, progress: &mut dyn FnMut(&str)) -> Result<build::Artifact> {
+    let request = build::Request { modules: vec![package.to_owned()], ..build::Request::default() };
+    build::build(workspace, &request, progress)?.into_iter().next().context("no module was built")
 }

@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::load::{self, Load, Server};
 use super::results::Results;
 use super::variant::Variant;
-use super::{copying, cost, crowd, dialogue::Dialogue, idle, latency, series, size, start};
+use super::{copying, cost, crowd, dialogue::Dialogue, idle, latency, scanning, series, size, start};
 use crate::failure::Usage;
 use crate::filters::FILTERS;
 
@@ -18,7 +18,7 @@ use anyhow::Result;
 const BATCH: u32 = 100;
 
 /// What does not have a load of its own.
-const OTHERS: [(&str, &str); 11] = [
+const OTHERS: [(&str, &str); 12] = [
     ("latency-smtp", "time that a client waits for a NOOP"),
     ("latency-ldap", "time that a client waits for a search with one entry"),
     ("idle-smtp", "memory of 10,000 connections after their greeting"),
@@ -30,6 +30,7 @@ const OTHERS: [(&str, &str); 11] = [
     ("start", "time until a module can be used"),
     ("size", "size of the modules"),
     ("copying", "share of a large search result that is copied into the module"),
+    ("scanning", "time to scan mail in V8, compared with copying it"),
 ];
 
 /// The parts that are to be run.
@@ -62,13 +63,14 @@ pub(super) fn all() -> Vec<(&'static str, &'static str)> {
 
 /// Whether all parts were run.
 pub(super) fn are_all_in(results: &Results) -> bool {
-    let Results { costs, latencies, idle, crowds, series, starts, sizes, copying, .. } = results;
+    let Results { costs, latencies, idle, crowds, series, starts, sizes, copying, scanning, .. } = results;
     let of_both = [latencies.len(), idle.len(), crowds.len(), series.len()];
     costs.len() == load::all().len()
         && of_both == [FILTERS.len(); 4]
         && !starts.is_empty()
         && !sizes.is_empty()
         && copying.is_some()
+        && !scanning.is_empty()
 }
 
 /// What `--list` prints: a line for each.
@@ -116,6 +118,9 @@ pub(super) fn run(ground: &Ground, selection: &Selection, efforts: &Efforts) -> 
     }
     if begins(selection, "copying") {
         results.copying = Some(copying::measure(ground, efforts.entries)?);
+    }
+    if begins(selection, "scanning") {
+        results.scanning = scanning::measure(ground, efforts.scans)?;
     }
     Ok(results)
 }

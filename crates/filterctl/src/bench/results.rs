@@ -7,6 +7,7 @@ use super::cost::Cost;
 use super::crowd::Crowd;
 use super::idle::Idle;
 use super::latency::Latency;
+use super::scanning::Scanning;
 use super::series::Series;
 use super::size::Size;
 use super::start::Start;
@@ -51,4 +52,7 @@ pub struct Results {
     /// How much of a large result is copied into the module.
     #[serde(default)]
     pub copying: Option<Copying>,
+    /// How fast mail is scanned.
+    #[serde(default)]
+    pub scanning: Vec<Scanning>,
 }

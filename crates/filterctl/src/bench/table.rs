@@ -8,6 +8,7 @@ use super::idle::Idle;
 use super::latency::Latency;
 use super::results::Results;
 use super::rounds::Ratios;
+use super::scanning::Scanning;
 use super::series::Series;
 use super::size::Size;
 use super::start::Start;
@@ -33,6 +34,7 @@ pub(super) fn tables(results: &Results) -> String {
         ("CPU time after more and more operations in one connection", series(&results.series)),
         ("Start of a module, in milliseconds", starts(&results.starts)),
         ("Size of the modules, in octets", sizes(&results.sizes)),
+        ("Scanning of mail in V8", scans(&results.scanning)),
     ];
     for (title, rows) in sections {
         if rows.len() > 1 {
@@ -195,6 +197,20 @@ fn sizes(sizes: &[Size]) -> Vec<Vec<String>> {
         let target = size.at_most.map(|most| limit(&format!("≤ {most}"), size.met));
         let note = if size.optimised { "" } else { " (not optimised)" };
         rows.push(vec![size.module.clone(), format!("{}{note}", size.octets), target.unwrap_or_default()]);
+    }
+    rows
+}
+
+fn scans(scans: &[Scanning]) -> Vec<Vec<String>> {
+    let mut rows =
+        vec![header(["mail", "copying, ns per KiB", "scanning, ns per KiB", "scanning to copying"])];
+    for scan in scans {
+        rows.push(vec![
+            scan.mail.replace('_', " "),
+            format!("{:.1}", scan.copying_nanoseconds.median),
+            format!("{:.1}", scan.scanning_nanoseconds.median),
+            spread(scan.to_copying),
+        ]);
     }
     rows
 }

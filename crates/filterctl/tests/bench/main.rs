@@ -35,7 +35,7 @@ fn every_variant_is_measured(envoy: &EnvoyBinary) -> Result<()> {
             "--rounds",
             "2",
             "--only",
-            "smtp-churn,idle-smtp,operations-ldap,start,size",
+            "smtp-churn,idle-smtp,operations-ldap,start,size,scanning",
             "--envoy",
         ])
         .arg(&envoy.path)
@@ -78,6 +78,12 @@ fn every_variant_is_measured(envoy: &EnvoyBinary) -> Result<()> {
 
     let sizes: Vec<&str> = results.sizes.iter().map(|size| size.module.as_str()).collect();
     ensure!(sizes == ["empty-filter", "ldap-filter", "smtp-filter"], "{sizes:?}");
+    let scanned: Vec<&str> = results.scanning.iter().map(|scanning| scanning.mail.as_str()).collect();
+    ensure!(scanned == ["lines_of_text", "bare_line_feeds"], "{scanned:?}");
+    for scanning in &results.scanning {
+        ensure!(scanning.to_copying.low > 0.0 && scanning.to_copying.rounds == 2, "{scanning:?}");
+    }
+
     ensure!(results.latencies.is_empty() && results.copying.is_none(), "more was run than was asked for");
     Ok(())
 }
