@@ -51,7 +51,7 @@ impl FilterShape {
     }
 
     /// The shape of a filter that is nested `max_depth` levels deep at most, itself included: 1 to
-    /// [`Self::DEEPEST`]. Looks at every octet at most once and never recurses.
+    /// [`Self::DEEPEST`]. Looks at every octet twice at most, and never recurses.
     ///
     /// # Errors
     /// It is no filter.
@@ -72,9 +72,27 @@ impl FilterShape {
         F: FnMut(Element<'_>, &mut ItemWriter<'_>) -> Result<(), Unreadable>,
     {
         let max_depth = usize::try_from(max_depth).unwrap_or(STACK).clamp(1, STACK);
+        // To make room for the deepest nesting costs more than to read a usual filter.
+        match Self::in_room(&mut [Cursor::new(&[]); USUAL], filter, max_depth, &mut read)? {
+            Some(shape) => Ok(shape),
+            None => {
+                Self::in_room(&mut [Cursor::new(&[]); STACK], filter, max_depth, &mut read)?.ok_or(Unreadable)
+            }
+        }
+    }
+
+    /// The same, in room for so many sets that are open at once; `None` if there are more.
+    fn in_room<'f, F>(
+        open: &mut [Cursor<'f>],
+        filter: Element<'f>,
+        max_depth: usize,
+        read: &mut F,
+    ) -> Result<Option<Self>, Unreadable>
+    where
+        F: FnMut(Element<'_>, &mut ItemWriter<'_>) -> Result<(), Unreadable>,
+    {
         let mut shape = Self::default();
         // What is still to be read of the sets that are open, outermost first: `open[..level]`.
-        let mut open = [Cursor::new(&[]); STACK];
         let mut level: usize = 0;
         let mut next = Some(filter);
         loop {
@@ -85,8 +103,8 @@ impl FilterShape {
                     shape.too_deep = true;
                     shape.text.push("(...)");
                 } else if let Some(sign) = sign_of_set(filter)? {
-                    // `level < max_depth <= STACK`: there is a place.
-                    *open.get_mut(level).ok_or(Unreadable)? = filter.inside();
+                    let Some(place) = open.get_mut(level) else { return Ok(None) };
+                    *place = filter.inside();
                     level = level.saturating_add(1);
                     shape.text.push("(");
                     shape.text.push(sign);
@@ -94,7 +112,7 @@ impl FilterShape {
                     read(filter, &mut ItemWriter { shape: &mut shape })?;
                 }
             }
-            let Some(innermost) = level.checked_sub(1) else { return Ok(shape) };
+            let Some(innermost) = level.checked_sub(1) else { return Ok(Some(shape)) };
             let inside = open.get_mut(innermost).ok_or(Unreadable)?;
             if inside.is_empty() {
                 shape.text.push(")");
@@ -206,6 +224,8 @@ fn plain_name(name: &[u8]) -> Option<&str> {
 const LONGEST_NAME: usize = 64;
 /// Stands for a name that does not look like one, and for a kind of filter that RFC 4511 does not know.
 const UNKNOWN: &str = "<other>";
+/// Sets that are open at once in nearly all filters.
+const USUAL: usize = 8;
 /// Most sets that can be open at once.
 const STACK: usize = 100;
 
@@ -383,6 +403,20 @@ mod tests {
         let shape = shape(&filter, 2).unwrap();
         assert_eq!(shape.as_str(), "(&(|(...)(...))(b=*))");
         assert_eq!((shape.nodes(), shape.depth(), shape.is_too_deep()), (5, 3, true));
+    }
+
+    #[test]
+    fn every_nesting_has_its_shape() {
+        let mut filter = present(b"a");
+        for sets in 0..STACK {
+            let shape = shape(&filter, FilterShape::DEEPEST).unwrap();
+            let levels = u32::try_from(sets).unwrap() + 1;
+            assert_eq!((shape.depth(), shape.nodes(), shape.is_too_deep()), (levels, levels, false));
+            if sets <= 2 * USUAL {
+                assert_eq!(shape.as_str(), format!("{}(a=*){}", "(!".repeat(sets), ")".repeat(sets)));
+            }
+            filter = set(NOT, &[filter]);
+        }
     }
 
     #[test]
