@@ -102,7 +102,8 @@ impl<'a> CallbackContext<'a> {
     /// increments of one counter in a thousand callbacks are one host call. For filters whose callbacks are many and small.
     ///
     /// It takes the plugin's tick. Where Envoy refuses that, or never calls it, counts are given at the end of each callback
-    /// as ever. They are also when the plugin goes; what a lost VM has collected is lost with it.
+    /// as ever. They are also when the plugin goes, and where [`Stats::deliver`] says so; what a lost VM has collected is lost
+    /// with it.
     ///
     /// # Errors
     /// As [`stats`](Self::stats).

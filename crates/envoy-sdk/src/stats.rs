@@ -70,6 +70,8 @@ struct Table {
     /// What has changed and was not given to Envoy yet, in order.
     changes: RefCell<Vec<Change>>,
     delivery: Delivery,
+    /// What was collected is not to wait any longer.
+    due: Cell<bool>,
 }
 
 /// When Envoy is given what has changed.
@@ -163,7 +165,15 @@ impl Stats {
             }
         }
         let common = common.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let table = Table { catalogue, common, bases, series, changes: RefCell::default(), delivery };
+        let table = Table {
+            catalogue,
+            common,
+            bases,
+            series,
+            changes: RefCell::default(),
+            delivery,
+            due: Cell::new(false),
+        };
         for (index, series) in table.series.iter().enumerate() {
             if series.metric.export == Export::FromStart || !host::DEFINES_METRICS_LATER {
                 table.id(index, series).context(format!("define metric {}", series.metric.name))?;
@@ -187,6 +197,13 @@ impl Stats {
         if let Some((index, _)) = self.table.series(histogram, labels) {
             self.change(Change::Record(index, value));
         }
+    }
+
+    /// Gives Envoy what has been collected when this callback ends, however short it has waited; see
+    /// [`CallbackContext::stats_collected_for`](crate::CallbackContext::stats_collected_for). For when something is over that somebody
+    /// may want to look at.
+    pub fn deliver(&mut self) {
+        self.table.due.set(true);
     }
 
     fn change(&self, change: Change) {
@@ -282,7 +299,7 @@ impl Table {
     /// Whether what has changed may wait; sets the timer that it waits for.
     fn can_wait(&self) -> bool {
         let Delivery::Collected { plugin, delay, since, in_vain } = &self.delivery else { return false };
-        if in_vain.get() || self.changes.borrow().len() >= MOST_COLLECTED {
+        if in_vain.get() || self.due.get() || self.changes.borrow().len() >= MOST_COLLECTED {
             return false;
         }
         if since.get().is_some() {
@@ -322,6 +339,7 @@ impl Table {
 
     /// Gives Envoy what has changed. Returns how many host calls it refused.
     fn flush(&self) -> u64 {
+        self.due.set(false);
         let mut changes = self.changes.take();
         let refused = changes.drain(..).map(|change| u64::from(self.give(change).is_err())).sum();
         if changes.capacity() <= KEPT_CHANGES {

@@ -85,6 +85,7 @@ impl NetworkFilter for Painter {
                 b'-' => self.0.shift(&WET, (), -1),
                 b't' => self.0.record(&THICKNESS, Colour::Red, 100),
                 b'd' => self.0.add(&DETAILS, (), 1),
+                b'.' => self.0.deliver(),
                 b'!' => panic!("paint ran out"),
                 _ => {}
             }
@@ -164,6 +165,21 @@ fn what_comes_after_too_much_was_collected_is_given_by_the_next_tick() {
     envoy.advance(COLLECTED);
     connection.client_sends("b");
     assert_eq!(envoy.scrape().total("paint_drops_total", &[]), 2);
+    assert_eq!(envoy.tick_period(), None);
+}
+
+#[test]
+fn what_is_to_be_delivered_waits_no_longer() {
+    let mut envoy = envoy(r#"{"collected": true}"#);
+    let mut connection = envoy.connect();
+    connection.client_sends("rrr");
+    envoy.take_trace();
+    connection.client_sends("b.r");
+    assert_eq!(given(&mut envoy), [4, 1], "at the end of the callback that said so");
+    connection.client_sends("s");
+    assert_eq!(given(&mut envoy), Vec::<u64>::new(), "what comes then is collected again");
+    envoy.advance(COLLECTED);
+    assert_eq!(given(&mut envoy), [1]);
     assert_eq!(envoy.tick_period(), None);
 }
 

@@ -83,8 +83,9 @@ impl Stage {
     }
 }
 
-/// By when a filter has given Envoy what it counted: it collects for 100 ms (`session_driver`'s observer).
-pub const GIVEN: Duration = Duration::from_millis(150);
+/// By when a filter has given Envoy what it counted: it collects for 20 ms (`session_driver`'s observer), and a worker may have
+/// other things to do.
+pub const GIVEN: Duration = Duration::from_millis(100);
 /// How long a filter's counts may be waited for that never agree, because a VM was lost with what it had counted.
 const AGREED: Duration = Duration::from_secs(2);
 

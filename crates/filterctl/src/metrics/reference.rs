@@ -65,7 +65,7 @@ fn beginning() -> String {
          - **Counters** end in `_total`. **Histograms** have the unit in their name and the buckets\n  {}\n  \
            (microseconds up to 10 minutes, octets up to 600 MB). Prometheus shows each as `_bucket`, `_sum` and `_count`. Envoy keeps\n  \
            the sum approximately.\n\
-         - **Counts** reach Envoy within 100 ms.\n\
+         - **Counts** reach Envoy within 20 ms, and when their connection ends.\n\
          - **Gauges** and `connections_opened_total` less `connections_closed_total` are too high after a VM was lost; see Envoy's own\n  \
            metrics below.\n\n",
         common_metrics::Label::as_str(Verb::Rcpt),
