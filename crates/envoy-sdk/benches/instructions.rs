@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use envoy_sdk::metrics::{Level, catalogue, label};
+use envoy_sdk::metrics::{Label as _, Level, catalogue, label};
 use envoy_sdk::{
     ConfigureContext, FilterStatus, Module, NetworkContext, NetworkFilter, NetworkFilterFactory, Result,
     Stats,
@@ -30,19 +30,6 @@ catalogue! {
         histogram VALUES: () = "values", Summary, FromStart;
     }
 }
-
-const DIGITS: [Digit; 10] = [
-    Digit::Nought,
-    Digit::One,
-    Digit::Two,
-    Digit::Three,
-    Digit::Four,
-    Digit::Five,
-    Digit::Six,
-    Digit::Seven,
-    Digit::Eight,
-    Digit::Nine,
-];
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +64,7 @@ impl NetworkFilter for Sum {
     /// Counts each digit a hundred times for a client that says anything, and puts a value into a histogram.
     fn on_downstream_data(&mut self, _: &mut NetworkContext<'_>, _: bool) -> Result<FilterStatus> {
         for _ in 0..100 {
-            DIGITS.into_iter().for_each(|digit| self.0.add(&COUNTS, digit, 1));
+            Digit::VALUES.iter().for_each(|digit| self.0.add(&COUNTS, *digit, 1));
         }
         self.0.record(&VALUES, (), 1);
         Ok(FilterStatus::Continue)

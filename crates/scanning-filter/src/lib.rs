@@ -22,7 +22,7 @@ use smtp_filter::protocol::data::DataScanner;
 const PIECE: usize = 64 * 1024;
 /// A line as long as lines should be at most (78 octets without its end; RFC 5322, 2.1.1), near enough.
 const LINE: &[u8] = b"A line of text of usual length, as most mails are made of, without an oddity.\r\n";
-/// What makes the scanner look at every octet: no other mail is scanned as slowly.
+/// What makes the scanner look at every octet.
 const BARE_LF: &[u8] = b"\n";
 
 /// What this module contains: the network filter `scanning`.
