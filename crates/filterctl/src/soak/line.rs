@@ -139,7 +139,7 @@ mod tests {
         thread::spawn(move || {
             let (mut client, from) = proxy.accept().unwrap();
             let mut server = TcpStream::connect(server).unwrap();
-            server.write_all(&header(from.port())).unwrap();
+            server.write_all(&header(from, address)).unwrap();
             let mut octets = vec![0; 64];
             let count = client.read(&mut octets).unwrap();
             octets.truncate(count);

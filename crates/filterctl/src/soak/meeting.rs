@@ -22,10 +22,12 @@ pub(super) struct Meeting {
     accepting: Option<JoinHandle<()>>,
 }
 
+/// Which connection to Envoy: the client's port, and the listener's. Clients of two listeners may have the same port.
+type Ports = (u16, u16);
+
 #[derive(Debug, Default)]
 struct Waiting {
-    /// By the port of the client.
-    servers: Mutex<HashMap<u16, TcpStream>>,
+    servers: Mutex<HashMap<Ports, TcpStream>>,
     arrived: Condvar,
     over: AtomicBool,
 }
@@ -33,8 +35,8 @@ struct Waiting {
 /// Octets of a header of version 2 about TCP over IPv4: signature, command, family, length, two addresses and ports.
 const HEADER: usize = 12 + 1 + 1 + 2 + 12;
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// Where in it the client's port is.
-const PORT: usize = 12 + 4 + 8;
+/// Where in it the ports are, the client's first.
+const PORTS: usize = 12 + 4 + 8;
 /// How long Envoy may take to send its header.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
@@ -68,11 +70,11 @@ impl Meeting {
     /// # Errors
     /// When Envoy has not forwarded it within `patience`.
     pub(super) fn server_of(&self, client: &TcpStream, patience: Duration) -> Result<TcpStream> {
-        let port = client.local_addr()?.port();
+        let ports = (client.local_addr()?.port(), client.peer_addr()?.port());
         let deadline = Instant::now() + patience;
         let mut servers = self.waiting.servers.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(server) = servers.remove(&port) {
+            if let Some(server) = servers.remove(&ports) {
                 return Ok(server);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -101,36 +103,52 @@ impl Waiting {
                 return;
             }
             // Whoever waits for one that says nothing of itself says so.
-            if let Ok(port) = introduction(&mut server) {
-                self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(port, server);
+            if let Ok(ports) = introduction(&mut server) {
+                self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(ports, server);
                 self.arrived.notify_all();
             }
         }
     }
 }
 
-/// Reads Envoy's header: the client's port.
-fn introduction(server: &mut TcpStream) -> Result<u16> {
+/// Reads Envoy's header.
+fn introduction(server: &mut TcpStream) -> Result<Ports> {
     server.set_read_timeout(Some(INTRODUCTION))?;
     let mut header = [0; HEADER];
     server.read_exact(&mut header).map_err(io::Error::other)?;
-    let [high, low] = header[PORT..PORT + 2] else { bail!("the header is too short") };
+    let [a, b, c, d] = header[PORTS..PORTS + 4] else { bail!("the header is too short") };
     ensure!(header.starts_with(&SIGNATURE), "no header of the PROXY protocol");
-    Ok(u16::from_be_bytes([high, low]))
+    Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
-/// What Envoy says of a client on 127.0.0.1 with this port.
+/// What Envoy says of a connection that a client on 127.0.0.1 has opened to a listener there.
 #[cfg(test)]
-pub(super) fn header(port: u16) -> Vec<u8> {
+pub(super) fn header(client: SocketAddr, listener: SocketAddr) -> Vec<u8> {
     let addresses = [127, 0, 0, 1, 127, 0, 0, 1];
-    [&SIGNATURE[..], &[0x21, 0x11, 0, 12], &addresses, &port.to_be_bytes(), &[0, 25]].concat()
+    let ports = [client, listener].map(|address| address.port().to_be_bytes());
+    [&SIGNATURE[..], &[0x21, 0x11, 0, 12], &addresses, &ports.concat()].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
+
+    /// What this client's listener says of it to the server, and then `octets`.
+    fn forward(client: &TcpStream, meeting: &Meeting, octets: &[u8]) {
+        let header = header(client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let mut envoy = TcpStream::connect(meeting.address()).unwrap();
+        envoy.write_all(&[&header[..], octets].concat()).unwrap();
+    }
+
+    fn said(mut server: TcpStream) -> Vec<u8> {
+        let mut said = Vec::new();
+        server.read_to_end(&mut said).unwrap();
+        said
+    }
 
     #[test]
     fn whoever_asks_gets_the_connection_that_was_introduced_as_his() {
@@ -138,18 +156,31 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let clients = [(); 2].map(|()| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         // In the other order.
-        for client in clients.iter().rev() {
-            let port = client.local_addr().unwrap().port();
-            let mut envoy = TcpStream::connect(meeting.address()).unwrap();
-            envoy.write_all(&[&header(port)[..], &port.to_be_bytes()].concat()).unwrap();
-        }
-        for client in &clients {
-            let mut server = meeting.server_of(client, INTRODUCTION).unwrap();
-            let mut said = Vec::new();
-            server.read_to_end(&mut said).unwrap();
-            assert_eq!(said, client.local_addr().unwrap().port().to_be_bytes());
-        }
+        forward(&clients[1], &meeting, b"second");
+        forward(&clients[0], &meeting, b"first");
+        assert_eq!(said(meeting.server_of(&clients[0], INTRODUCTION).unwrap()), b"first");
+        assert_eq!(said(meeting.server_of(&clients[1], INTRODUCTION).unwrap()), b"second");
         let late = meeting.server_of(&clients[0], Duration::from_millis(1)).unwrap_err();
         assert!(late.to_string().contains("not forwarded"), "{late}");
+    }
+
+    #[test]
+    fn clients_of_two_listeners_may_have_the_same_port() {
+        let meeting = Meeting::open().unwrap();
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let mut own: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let clients = listeners.each_ref().map(|listener| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            socket.bind(&own.into()).unwrap();
+            socket.connect(&listener.local_addr().unwrap().into()).unwrap();
+            let client = TcpStream::from(socket);
+            own = client.local_addr().unwrap();
+            client
+        });
+        forward(&clients[0], &meeting, b"first");
+        forward(&clients[1], &meeting, b"second");
+        assert_eq!(said(meeting.server_of(&clients[1], INTRODUCTION).unwrap()), b"second");
+        assert_eq!(said(meeting.server_of(&clients[0], INTRODUCTION).unwrap()), b"first");
     }
 }
