@@ -218,7 +218,11 @@ common-metrics = {{ path = {metrics:?} }}
         package = core.package,
         metrics = root.join("crates/common-metrics"),
         dependencies = dependencies.join("\n"),
-        profile = profile.join("\n"),
+        // What is said of the package is said of its core.
+        profile = profile.join("\n").replace(
+            &format!("[profile.wasm.package.{}]", core.package),
+            &format!("[profile.wasm.package.{}-{variant}]", core.package)
+        ),
     )
 }
 
