@@ -21,6 +21,7 @@ pub(super) struct Ground {
     /// The modules, by the package that they are built from.
     modules: BTreeMap<&'static str, build::Artifact>,
     folder: PathBuf,
+    workspace: Workspace,
 }
 
 impl Ground {
@@ -38,7 +39,7 @@ impl Ground {
         }
         let folder = workspace.target.join("runs").join(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self { binary, modules, folder })
+        Ok(Self { binary, modules, folder, workspace })
     }
 
     /// Builds a module that only one part is about, and says so on standard error.
@@ -46,7 +47,7 @@ impl Ground {
     /// # Errors
     /// When it cannot be built.
     pub(super) fn build(&self, package: &str) -> Result<build::Artifact> {
-        built(&Workspace::find()?, package, &mut |step| eprintln!("{step}"))
+        built(&self.workspace, package, &mut |step| eprintln!("{step}"))
     }
 
     /// The module of a filter of the suite.

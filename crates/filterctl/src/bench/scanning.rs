@@ -70,7 +70,6 @@ struct Round {
 /// All kinds of mail, in the order in which the log tells of them. Envoy's main thread, whose the first line is, makes VMs
 /// as well: only what its worker has measured counts.
 fn read(log: &str) -> Result<Vec<Scanning>> {
-    let thread = |line: &str| line.split_once(' ').map(|(thread, _)| thread.to_owned());
     let main = log.lines().next().and_then(thread);
     let mut kinds: Vec<(&str, Vec<Round>)> = Vec::new();
     for line in log.lines().filter(|line| thread(line) != main) {
@@ -83,6 +82,11 @@ fn read(log: &str) -> Result<Vec<Scanning>> {
     }
     ensure!(!kinds.is_empty(), "tells of no measurement");
     kinds.iter().map(|(mail, rounds)| Scanning::of(mail, rounds)).collect()
+}
+
+/// Which thread has said this line.
+fn thread(line: &str) -> Option<&str> {
+    line.split_once(' ').map(|(thread, _)| thread)
 }
 
 /// `lines_of_text: 1048576 octets, copied in 41000, scanned in 190000`.
