@@ -6,6 +6,7 @@
 //!
 //! In the folder of a module, or in a project of one's own, the lints and tests of that.
 
+mod room;
 mod scope;
 mod summary;
 
@@ -64,6 +65,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn set_up(workspace: &Workspace) {
     let progress: &mut dyn FnMut(&str) = &mut |step| println!("{step}");
     println!("== setting up");
+    if let Some(shortage) = room::shortage(&workspace.target) {
+        println!("{shortage}");
+    }
     if let Err(error) = build::build(workspace, &build::Request::default(), progress) {
         println!("no modules: {error}");
     }
