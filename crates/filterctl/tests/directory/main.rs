@@ -13,6 +13,7 @@ mod modules;
 #[path = "../peers_and_envoys/mod.rs"]
 mod peers_and_envoys;
 mod relay;
+mod restarts;
 mod samba;
 mod tools;
 
@@ -23,9 +24,16 @@ use real_peers::Peer;
 
 fn main() -> ExitCode {
     peers_and_envoys::run(&Peer::DIRECTORY, || {
-        [clients::tests(), conversations::tests(), layers::tests(), samba::tests(), tools::tests()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            clients::tests(),
+            conversations::tests(),
+            layers::tests(),
+            restarts::tests(),
+            samba::tests(),
+            tools::tests(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     })
 }

@@ -65,6 +65,11 @@ impl Relay {
         Ok(self.envoy.address(LISTENER)?)
     }
 
+    /// Waits until the statistics are so.
+    pub(crate) fn until(&self, condition: impl Fn(&Scrape) -> bool) -> Result<Scrape> {
+        self.envoy.wait_for_stats(counts::SOON, condition)?.context("the statistics did not come about")
+    }
+
     /// Waits until the filter has counted just this, all connections are over, nothing is in flight and nothing
     /// failed: a series per line.
     pub(crate) fn counted(&self, expected: &str) -> Result<Scrape> {

@@ -11,6 +11,7 @@ mod modules;
 #[path = "../peers_and_envoys/mod.rs"]
 mod peers_and_envoys;
 mod relay;
+mod restarts;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,6 @@ use real_peers::Peer;
 
 fn main() -> ExitCode {
     peers_and_envoys::run(&Peer::MAIL, || {
-        clients::tests().into_iter().chain(conversations::tests()).collect()
+        [clients::tests(), conversations::tests(), restarts::tests()].into_iter().flatten().collect()
     })
 }

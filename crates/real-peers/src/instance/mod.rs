@@ -32,6 +32,7 @@ pub(crate) use certificate::KEY_PATH;
 pub use ports::{free_address, free_port, is_listening, is_listening_at};
 
 use crate::folders::peers_folder;
+use crate::waiting::wait_until;
 use guardian::Guardian;
 
 /// Whether this process may run a program in a root of its own.
@@ -60,8 +61,34 @@ pub(crate) fn own_uid() -> Option<u32> {
 /// Dropping it ends every process that runs in it and removes it.
 pub struct Instance {
     root: PathBuf,
-    server: Option<Child>,
+    server: Option<Server>,
     guardian: Guardian,
+}
+
+/// What was started in a root.
+struct Server {
+    program: String,
+    arguments: Vec<String>,
+    child: Child,
+}
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All of its processes are asked to (SIGTERM), as when its machine is shut down.
+    Asked,
+    /// None of them gets to know (SIGKILL), as when its machine loses power; but what the system holds of its files and
+    /// connections is kept and closed.
+    Killed,
+}
+
+impl Ending {
+    fn signal(self) -> &'static str {
+        match self {
+            Self::Asked => "TERM",
+            Self::Killed => "KILL",
+        }
+    }
 }
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -175,7 +202,7 @@ impl Instance {
         command
     }
 
-    /// Starts the server. Its standard output and error go to `srv/log/console`.
+    /// Starts the server. Its standard output and error go to `srv/log/console`, which is made anew.
     ///
     /// # Errors
     /// When it cannot be started, or one was started in this root before.
@@ -183,16 +210,68 @@ impl Instance {
         if self.server.is_some() {
             bail!("a server was started in {} already", self.root.display());
         }
+        let child = self.spawn(program, arguments)?;
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.server = Some(Server { program: program.to_owned(), arguments, child });
+        Ok(())
+    }
+
+    /// Starts the server that was [stopped](Self::stop) as it was started at first.
+    ///
+    /// # Errors
+    /// When none was, or it cannot be started.
+    pub fn start_again(&mut self) -> Result<()> {
+        let server = self.server.as_mut().context("no server was started")?;
+        if server.child.try_wait()?.is_none() {
+            bail!("{} is running", server.program);
+        }
+        let (program, arguments) = (server.program.clone(), server.arguments.clone());
+        self.server = None;
+        self.start(&program, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Ends the server with all of its processes, and waits for that. The root stays.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self, ending: Ending) -> Result<()> {
+        wait_until("the server's processes to end", || {
+            self.signal(ending.signal())?;
+            let ended = self.ended()?.is_some();
+            Ok((ended && self.processes()?.is_empty()).then_some(()))
+        })
+    }
+
+    /// Lets all processes of the server stand still (SIGSTOP), as one that hangs; only [`Ending::Killed`] ends it then.
+    ///
+    /// # Errors
+    /// When they cannot be told.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Sends a signal to all processes that run in this root now.
+    fn signal(&self, name: &str) -> Result<()> {
+        let processes = self.processes()?;
+        if !processes.is_empty() {
+            // It fails when one of them has ended meanwhile.
+            let _ = Command::new("kill")
+                .args(["-s", name])
+                .args(processes.iter().map(u32::to_string))
+                .stderr(Stdio::null())
+                .status()?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, program: &str, arguments: &[&str]) -> Result<Child> {
         let console = fs::File::create(self.outside("srv/log/console"))?;
-        let child = self
-            .command(program, arguments)
+        self.command(program, arguments)
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console)
             .spawn()
-            .with_context(|| format!("starting {program}"))?;
-        self.server = Some(child);
-        Ok(())
+            .with_context(|| format!("starting {program}"))
     }
 
     /// How the server ended, if it did.
@@ -201,7 +280,7 @@ impl Instance {
     /// When the system does not say.
     pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         Ok(match &mut self.server {
-            Some(server) => server.try_wait()?,
+            Some(server) => server.child.try_wait()?,
             None => None,
         })
     }
@@ -220,7 +299,7 @@ impl Drop for Instance {
         self.guardian.end_everything();
         if let Some(server) = &mut self.server {
             // It is dead: this only takes it off the process table.
-            let _ = server.wait();
+            let _ = server.child.wait();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
-use real_peers::instance::processes_in;
+use real_peers::instance::{Ending, processes_in};
 use real_peers::mail::{Conversation, MailServer, Server};
 use real_peers::wait_until;
 
@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(trial(&name("panic_leaves_nothing"), &[peer], move || panic_leaves_nothing(server)));
         trials.push(trial(&name("crash_leaves_nothing"), &[peer], move || crash_leaves_nothing(server)));
         trials.push(trial(&name("two_at_once"), &[peer], move || two_at_once(server)));
+        trials.push(trial(&name("starts_again"), &[peer], move || starts_again(server)));
     }
     trials
 }
@@ -40,6 +41,23 @@ fn drop_leaves_nothing(kind: Server) -> Result<()> {
     drop(server);
     nothing_left(&root)?;
     drop(client);
+    Ok(())
+}
+
+/// After either ending, where it was.
+fn starts_again(kind: Server) -> Result<()> {
+    let mut server = MailServer::start(kind)?;
+    let address = server.smtp();
+    ensure!(server.start_again().is_err(), "a second one beside the first");
+    for ending in [Ending::Asked, Ending::Killed] {
+        server.stop(ending)?;
+        ensure!(
+            server.processes()?.is_empty() && Conversation::connect(address).is_err(),
+            "{ending:?}: it goes on"
+        );
+        server.start_again()?;
+        Conversation::greeted(address).with_context(|| format!("after {ending:?}"))?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::availability::Peer;
-use crate::instance::{CERTIFICATE_PATH, Instance, free_port, is_listening};
+use crate::instance::{CERTIFICATE_PATH, Ending, Instance, free_port, is_listening};
 use crate::waiting::wait_until;
 
 pub use identity::ClientIdentity;
@@ -118,18 +118,49 @@ impl DirectoryServer {
         let level = if options.log { "stats" } else { "0" };
         instance.start("/usr/sbin/slapd", &["-d", level, "-f", configuration::PATH, "-h", &ports.urls()])?;
         let mut server = Self { instance, ports };
+        server.wait_until_listening()?;
+        Ok(server)
+    }
+
+    fn wait_until_listening(&mut self) -> Result<()> {
         wait_until("slapd to listen", || {
-            if let Some(status) = server.instance.ended()? {
+            if let Some(status) = self.instance.ended()? {
                 bail!("it ended with {status}");
             }
-            let listening = ports
+            let listening = self
+                .ports
                 .all()
                 .into_iter()
                 .try_fold(true, |all, port| Ok::<_, anyhow::Error>(all && is_listening(port)?));
             Ok(listening?.then_some(()))
         })
-        .with_context(|| format!("it wrote:\n{}", server.log()))?;
-        Ok(server)
+        .with_context(|| format!("it wrote:\n{}", self.log()))
+    }
+
+    /// Ends it. Its entries and its ports stay.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self, ending: Ending) -> Result<()> {
+        self.instance.stop(ending)
+    }
+
+    /// Lets it stand still, as a server that hangs: it holds its connections and answers nothing. Only
+    /// [`Ending::Killed`] ends it then.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub fn freeze(&self) -> Result<()> {
+        self.instance.freeze()
+    }
+
+    /// Starts it again after [`stop`](Self::stop), at the same ports, and waits until it listens. Its log begins anew.
+    ///
+    /// # Errors
+    /// When it was not stopped, or ends at once (with what it wrote).
+    pub fn start_again(&mut self) -> Result<()> {
+        self.instance.start_again()?;
+        self.wait_until_listening()
     }
 
     /// Where it speaks LDAP in clear text, and offers StartTLS.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Mailbox, ServerTally};
 use crate::availability::Peer;
-use crate::instance::{CERTIFICATE_PATH, Instance, free_port, is_listening};
+use crate::instance::{CERTIFICATE_PATH, Ending, Instance, free_port, is_listening};
 use crate::waiting::wait_until;
 
 /// A kind of mail server.
@@ -165,17 +165,39 @@ impl MailServer {
             kind.prepare(bundle, ports, options)?;
         instance.start(program, arguments)?;
         let mut server = Self { kind, instance, ports, log, proxy, tls };
+        server.wait_until_listening()?;
+        Ok(server)
+    }
+
+    fn wait_until_listening(&mut self) -> Result<()> {
+        let Ports { plain, proxy, tls } = self.ports;
         wait_until("the server to listen", || {
-            if let Some(status) = server.instance.ended()? {
-                bail!("it ended with {status} and wrote:\n{}", server.log());
+            if let Some(status) = self.instance.ended()? {
+                bail!("it ended with {status} and wrote:\n{}", self.log());
             }
-            let ready = is_listening(ports.plain)?
-                && (!proxy || is_listening(ports.proxy)?)
-                && (!tls || is_listening(ports.tls)?);
+            let ready = is_listening(plain)?
+                && (!self.proxy || is_listening(proxy)?)
+                && (!self.tls || is_listening(tls)?);
             Ok(ready.then_some(()))
         })
-        .with_context(|| format!("it wrote:\n{}", server.log()))?;
-        Ok(server)
+        .with_context(|| format!("it wrote:\n{}", self.log()))
+    }
+
+    /// Ends it, with all of its processes. Its queue, what it delivered, its log and its ports stay.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self, ending: Ending) -> Result<()> {
+        self.instance.stop(ending)
+    }
+
+    /// Starts it again after [`stop`](Self::stop), at the same ports, and waits until it listens.
+    ///
+    /// # Errors
+    /// When it was not stopped, or ends at once (with what it wrote).
+    pub fn start_again(&mut self) -> Result<()> {
+        self.instance.start_again()?;
+        self.wait_until_listening()
     }
 
     /// What kind it is.

@@ -100,6 +100,10 @@ smtpd_hard_error_limit = 200000
 smtpd_junk_command_limit = 100000
 smtpd_client_connection_count_limit = 0
 in_flow_delay = 0
+# What could not be delivered at once, as after a restart, is tried again soon: somebody waits for it.
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
 "
     )
 }
