@@ -24,6 +24,17 @@ fn each_need_gets_what_it_asked_for() {
 }
 
 #[test]
+fn what_is_taken_ahead_is_not_given_again() {
+    for (octets, fed) in [
+        (b"a3\r\nabcdefnext\r\n".as_slice(), ["abc", "def", "next\\r\\n"]),
+        (b"a3\r\nabcabc\r\n", ["abc", "abc", "\\r\\n"]),
+    ] {
+        let run = Run::whole(octets);
+        assert_eq!(run.events[1..], fed.map(|octets| format!("fed \"{octets}\"")));
+    }
+}
+
+#[test]
 fn a_long_line_comes_without_its_end_and_the_next_one_whole() {
     let run = Run::whole(b"0123456789abcdef\r\nok\r\n");
     assert_eq!(run.events, [r#"fed "0123456789ab""#, r#"fed "ok\r\n""#]);
@@ -136,6 +147,19 @@ fn printing_a_driver_shows_no_octets_of_its_peers() {
     let run = Run::whole(b"w\r\nsecret");
     let printed = format!("{:?}", run.driver);
     assert!(printed.contains("6 octets") && !printed.contains("115, 101"), "{printed}");
+}
+
+#[test]
+fn an_idle_connection_holds_on_to_a_small_buffer_only() {
+    let mut run = Run::whole(b"hel");
+    run.send(Direction::ToServer, b"lo\r\n");
+    let small = run.driver.buffered();
+    assert!((3..=256).contains(&small), "{small}");
+    run.send(Direction::ToServer, b"e5000\r\n");
+    run.send(Direction::ToServer, &[b'x'; 4999]);
+    assert!(run.driver.buffered() >= 4999);
+    run.send(Direction::ToServer, b"x");
+    assert!(run.driver.buffered() <= 256, "{} octets for nothing", run.driver.buffered());
 }
 
 #[test]

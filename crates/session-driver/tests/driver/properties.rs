@@ -23,6 +23,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         (1..40_usize).prop_map(|n| format!("u{n}\r\n").into_bytes()),
         (1..40_usize).prop_map(|n| format!("e{n}\r\n").into_bytes()),
         (1..40_usize).prop_map(|n| format!("p{n}\r\n").into_bytes()),
+        (1..40_usize).prop_map(|n| format!("a{n}\r\n").into_bytes()),
         Just(b"d\r\n".to_vec()),
         prop::collection::vec(any::<u8>(), 0..30),
     ];

@@ -60,12 +60,33 @@ fn a_blank_line_does_not_wait_longer_than_for_the_server() {
 
 #[test]
 fn nor_longer_than_for_the_clients_end() {
-    let mut closed = Run::whole(b"\r\nPR");
+    let mut closed = Run::whole(b"\r\n\r\n");
     closed.half_close(Direction::ToServer);
-    assert_eq!(closed.events, [r#"fed "\r\n""#, "2 unfinished"]);
+    assert_eq!(closed.events, [r#"fed "\r\n""#, r#"fed "\r\n""#, "0 unfinished"]);
+    let mut unfinished = Run::whole(b"PR");
+    unfinished.half_close(Direction::ToServer);
+    assert_eq!(unfinished.events, ["2 unfinished"]);
     let mut ended = Run::whole(b"\r\n");
     ended.end();
     assert_eq!(ended.events, [r#"fed "\r\n""#, "end"]);
+}
+
+#[test]
+fn the_servers_end_says_nothing_about_the_clients_start() {
+    let mut run = Run::whole(b"\r\n\r\n");
+    run.half_close(Direction::ToClient);
+    assert_eq!(run.events, ["0 unfinished"]);
+    run.send(Direction::ToServer, b"\0\r\nQUIT\n\x20\x00\x00\x00");
+    assert_eq!(run.events, ["0 unfinished", "PROXY V2"]);
+}
+
+/// The toy protocol panics when it is told twice.
+#[test]
+fn the_start_is_told_once() {
+    let mut run = Run::whole(b"unfin");
+    run.half_close(Direction::ToServer);
+    run.end();
+    assert_eq!(run.events, ["5 unfinished", "end"]);
 }
 
 #[test]

@@ -6,12 +6,13 @@ use session_driver::{
 };
 
 /// A client's line begins with what comes next: `s<n>` skips n octets, `u<n>` cannot see n octets, `e<n>` takes exactly
-/// n, `p<n>` does so twice, `w` waits for a line of the other direction, `d` scans up to a `.`, `o` goes opaque; anything else is just a
-/// line. A server's line `o` goes opaque too.
+/// n, `p<n>` does so twice, `a<n>` twice too, and both at once where they are there, `w` waits for a line of the other
+/// direction, `d` scans up to a `.`, `o` goes opaque; anything else is just a line. A server's line `o` goes opaque too.
 #[derive(Debug, Default)]
 pub(crate) struct Toy {
     to_server: Mode,
     answers: u32,
+    opened: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,6 +25,8 @@ enum Mode {
         octets: usize,
         times: u8,
     },
+    /// Twice so many.
+    Ahead(usize),
     Wait,
     Scan,
     Opaque,
@@ -40,7 +43,7 @@ impl Session for Toy {
             (Direction::ToClient, _) | (_, Mode::Line) => Need::Line { max: LONGEST_LINE },
             (_, Mode::Skip(octets)) => Need::Skip(octets),
             (_, Mode::Unseen(octets)) => Need::Unseen { octets, cause: OpaqueCause::SaslSealed },
-            (_, Mode::Exact { octets, .. }) => Need::Exact(octets),
+            (_, Mode::Exact { octets, .. } | Mode::Ahead(octets)) => Need::Exact(octets),
             (_, Mode::Wait) => Need::Wait { max: MOST_KEPT },
             (_, Mode::Scan) => Need::Scan,
             (_, Mode::Opaque) => Need::Opaque(OpaqueCause::LostSync),
@@ -48,6 +51,7 @@ impl Session for Toy {
     }
 
     fn opens(&mut self, opening: Opening, _now: Timestamp, sink: &mut impl Sink<Self>) {
+        assert!(!std::mem::replace(&mut self.opened, true), "the start was told twice");
         if opening != Opening::Other {
             self.to_server = Mode::Opaque;
             sink.event(format!("opens {opening:?}"));
@@ -79,13 +83,28 @@ impl Session for Toy {
                 }
                 return end.map_or(octets.len(), |dot| dot + 1);
             }
-            Mode::Exact { octets, times: 2 } => self.to_server = Mode::Exact { octets, times: 1 },
+            Mode::Exact { octets, times: 2 } | Mode::Ahead(octets) => {
+                self.to_server = Mode::Exact { octets, times: 1 };
+            }
             Mode::Exact { .. } => self.to_server = Mode::Line,
             _ => self.to_server = Mode::after(octets),
         }
         let at = if now == NOW { String::new() } else { format!(" at {}", now.0) };
         sink.event(format!("fed {:?}{at}", String::from_utf8_lossy(octets)));
         octets.len()
+    }
+
+    fn feed_ahead(
+        &mut self,
+        direction: Direction,
+        octets: &[u8],
+        now: Timestamp,
+        sink: &mut impl Sink<Self>,
+    ) -> usize {
+        let Mode::Ahead(each) = self.to_server else { return 0 };
+        let Some((first, rest)) = octets.split_at_checked(each) else { return 0 };
+        let Some(second) = rest.get(..each) else { return 0 };
+        self.feed(direction, first, now, sink) + self.feed(direction, second, now, sink)
     }
 
     fn skipped(&mut self, _direction: Direction, octets: u64, _now: Timestamp, sink: &mut impl Sink<Self>) {
@@ -138,6 +157,7 @@ impl Mode {
             (Some(b'u'), Some(number)) => Self::Unseen(number),
             (Some(b'e'), Some(number)) => Self::Exact { octets: as_usize(number), times: 1 },
             (Some(b'p'), Some(number)) => Self::Exact { octets: as_usize(number), times: 2 },
+            (Some(b'a'), Some(number)) => Self::Ahead(as_usize(number)),
             (Some(b'w'), _) => Self::Wait,
             (Some(b'd'), _) => Self::Scan,
             (Some(b'o'), _) => Self::Opaque,

@@ -144,7 +144,14 @@ fn a_security_layer_seals_what_follows() {
         .server(b"\0\0\0\x05250\r\n")
         .counts("auth_total{outcome=succeeded,transport=plain} 1\ncommands_total{verb=QUIT} 0\nunmatched_replies_total 0");
     assert!(seen.events.iter().any(|event| event.contains("SaslSealed")), "{:?}", seen.events);
+    // A server may leave it at a mechanism that could.
+    greeted("C: AUTH GSSAPI\nS: 334 a\nC: b\nS: 235 OK\nC: NOOP\nS: 250 OK")
+        .counts("replies_total{verb=NOOP,class=2xx} 1");
     // Without a mechanism that could, it is junk.
+    greeted("C: NOOP").server(b"\0\0\0\x02ab\r\n").then("S: 250 OK").counts(
+        "replies_total{verb=NOOP,class=2xx} 1
+         anomalies_total{kind=reply_without_code} 1",
+    );
     greeted("C: AUTH PLAIN a\nS: 235 OK").client(b"\0\0\0\x02ab\r\n").then("S: 500 what").counts(
         "commands_total{verb=other} 1
          anomalies_total{kind=binary_command} 1",

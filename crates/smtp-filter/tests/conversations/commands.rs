@@ -83,6 +83,26 @@ fn servers_that_ignore_blank_lines_stay_paired() {
 }
 
 #[test]
+fn a_refusal_belongs_to_a_blank_line_only_where_nothing_else_waits() {
+    greeted("C:\nC:\nS: 550 what?\nS: 550 what?").counts(
+        "replies_total{verb=other,class=5xx} 2
+         unmatched_replies_total 0
+         anomalies_total{kind=blank_line} 2",
+    );
+    greeted("C:\nC: NOOP\nS: 550 no").counts(
+        "replies_total{verb=NOOP,class=5xx} 1
+         replies_total{verb=other,class=5xx} 0
+         unanswered_commands_total 0
+         anomalies_total{kind=blank_line} 1",
+    );
+}
+
+#[test]
+fn a_blank_line_may_stay_without_an_answer() {
+    greeted("C:").counts("unanswered_commands_total 0\nanomalies_total{kind=blank_line} 1");
+}
+
+#[test]
 fn a_line_beyond_the_limit_resynchronises() {
     let long = format!("MAIL FROM:<a@b> X={}", "x".repeat(20_000));
     greeted(&format!("C: {long}\nS: 500 5.5.2 Line too long\nC: NOOP\nS: 250 OK")).counts(
@@ -191,11 +211,9 @@ fn xclient_starts_the_session_over() {
          replies_total{verb=other,class=2xx} 2
          greetings_total{class=2xx} 1",
     );
-    greeted("C: MAIL FROM:<a@b>\nS: 250 OK\nC: XCLIENT ADDR=192.0.2.1\nS: 550 no\nC: RSET\nS: 250 OK")
-        .counts(
-            "transactions_total{outcome=reset} 1
-         replies_total{verb=RSET,class=2xx} 1",
-        );
+    greeted("C: MAIL FROM:<a@b>\nS: 250 OK\nC: RCPT TO:<c@d>\nS: 250 OK")
+        .then("C: XCLIENT ADDR=192.0.2.1\nS: 550 no\nC: DATA\nS: 354 go\nC: .\nS: 250 OK")
+        .counts("transactions_total{outcome=accepted} 1");
 }
 
 #[test]

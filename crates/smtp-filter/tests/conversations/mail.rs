@@ -84,6 +84,21 @@ fn a_client_that_does_not_wait_for_354_is_sending_its_mail() {
 }
 
 #[test]
+fn the_reply_to_data_may_come_in_the_middle_of_an_eager_mail() {
+    let limits: SmtpLimits = serde_json::from_str(r#"{"max_undecided_octets": 512}"#).expect("limits");
+    let body = "x\r\n".repeat(1_000);
+    let seen = envelope()
+        .then("C: DATA")
+        .client(body.as_bytes())
+        .then("S: 354 go")
+        .client(body.as_bytes())
+        .then("C: .\nS: 250 OK")
+        .with(Setup::limited(limits))
+        .counts("transactions_total{outcome=accepted} 1\nanomalies_total{kind=mail_before_reply} 1");
+    assert_eq!(seen.histogram("message_bytes"), [6_000]);
+}
+
+#[test]
 fn a_second_eager_mail_does_not_disturb_the_first() {
     let limits: SmtpLimits = serde_json::from_str(r#"{"max_undecided_octets": 512}"#).expect("limits");
     let mail = |talk: Talk| {
@@ -128,6 +143,23 @@ fn where_a_server_took_the_end_it_says_so_and_we_follow() {
          unmatched_replies_total 0
          anomalies_total{kind=bare_lf} 1
          anomalies_total{kind=bare_lf_end_of_data} 1
+         anomalies_total{kind=early_reply} 1",
+    );
+}
+
+/// A refusal alone may be meant for what has come so far; behind an end that some servers take for one, it is the end.
+#[test]
+fn where_a_server_took_the_end_and_refused_the_mail_we_follow_too() {
+    for end in ["\\n.\\n", "\\r.\\r\\n"] {
+        let seen =
+            envelope().then(&format!("C: DATA\nS: 354 go\nC~ x{end}\nS: 550 no\nC: QUIT\nS: 221 Bye")).play();
+        assert_eq!(seen.value("replies_total{verb=QUIT,class=2xx}"), 1, "{end}");
+        assert_eq!(seen.value("rejected_transactions_total{stage=end_of_data,class=5xx}"), 1, "{end}");
+        assert_eq!(seen.value("anomalies_total{kind=early_reply}"), 1, "{end}");
+    }
+    envelope().then("C: DATA\nS: 354 go\nC: x\nS: 250 OK\nC: QUIT\nS: 221 Bye").counts(
+        "transactions_total{outcome=accepted} 1
+         replies_total{verb=QUIT,class=2xx} 1
          anomalies_total{kind=early_reply} 1",
     );
 }
@@ -204,6 +236,14 @@ fn pipelined_chunks_stay_in_step() {
 }
 
 #[test]
+fn replies_to_what_stood_before_a_chunk_are_not_early() {
+    greeted("C: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nC: BDAT 6 LAST\nC~ abc\nS: 250 OK\nS: 250 OK\nC~ def\nS: 250 queued").counts(
+        "accepted_transactions_total{method=bdat} 1
+         anomalies_total{kind=early_reply} 0",
+    );
+}
+
+#[test]
 fn a_rejected_chunk_still_owns_its_reply_and_its_octets_flow() {
     envelope().then("C: BDAT 6\nC~ QUIT\\r\\n\nS: 452 4.3.1 full\nC: BDAT 6 LAST\nC~ QUIT\\r\\n\nS: 503 no\nC: RSET\nS: 250 OK").counts(
         "commands_total{verb=QUIT} 0
@@ -272,6 +312,11 @@ fn burl_brings_a_mail_without_data() {
              accepted_transactions_total{method=burl} 1",
         );
     assert_eq!(seen.histogram("message_bytes"), [] as [u64; 0]);
+}
+
+#[test]
+fn a_mail_by_burl_is_none_without_its_last_part() {
+    envelope().then("C: BURL imap://a/b;uid=1\nS: 250 OK").counts("transactions_total{outcome=aborted} 1");
 }
 
 #[test]

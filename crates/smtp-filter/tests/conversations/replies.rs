@@ -124,6 +124,17 @@ fn a_reply_without_end_loses_the_framing() {
 }
 
 #[test]
+fn a_reply_as_long_as_it_may_be_is_one() {
+    let limits: SmtpLimits = serde_json::from_str(r#"{"max_reply_octets": 1024}"#).expect("limits");
+    let reply = |octets: usize| {
+        let text = "x".repeat(octets - "250 \r\n".len());
+        greeted(&format!("C: NOOP\nS: 250 {text}\nC: NOOP\nS: 250 OK")).with(Setup::limited(limits))
+    };
+    reply(1024).counts("replies_total{verb=NOOP,class=2xx} 2\nanomalies_total{kind=reply_too_long} 0");
+    reply(1025).counts("replies_total{verb=NOOP,class=2xx} 0\nanomalies_total{kind=reply_too_long} 1");
+}
+
+#[test]
 fn refusals_have_reasons() {
     let refused = [
         ("450 4.7.1 Greylisted", "greylist"),

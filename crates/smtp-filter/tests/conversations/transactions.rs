@@ -71,6 +71,33 @@ fn what_resets_does_so_only_if_accepted() {
     }
 }
 
+/// RFC 5321, 4.1.1.10: the server has to accept QUIT. What it says afterwards all the same is not about that mail.
+#[test]
+fn a_quit_that_is_accepted_ends_it_at_once() {
+    let mail = "C: DATA\nS: 354 go\nC: .\nS: 250 OK";
+    greeted(&format!("{OPEN}C: QUIT\nS: 221 Bye\n{mail}")).counts("transactions_total{outcome=aborted} 1");
+    greeted(&format!("{OPEN}C: QUIT\nS: 500 no\n{mail}")).counts("transactions_total{outcome=accepted} 1");
+}
+
+#[test]
+fn a_data_that_was_refused_may_be_tried_again() {
+    let again = |reply: &str| greeted(&format!("{OPEN}C: DATA\nS: 451 later\nC: DATA\nS: {reply}"));
+    again("354 go").counts("transactions_total{outcome=aborted} 1\nanomalies_total{kind=left_in_data} 1");
+    again("250 what").counts(
+        "rejected_transactions_total{stage=data,class=4xx} 1
+         anomalies_total{kind=unexpected_reply} 1",
+    );
+}
+
+#[test]
+fn a_summary_says_how_many_recipients_were_refused_and_for_how_long() {
+    let refused = "C: RCPT TO:<1@b>\nS: 450 later\nC: RCPT TO:<2@b>\nS: 550 no\nC: RCPT TO:<3@b>\nS: 551 no";
+    let seen = greeted(OPEN).then(refused).play();
+    let summary = seen.events.iter().find(|event| event.starts_with("TransactionEnded")).expect("a summary");
+    let recipients = "accepted_recipients: 1, transient_recipients: 1, permanent_recipients: 2";
+    assert!(summary.contains(recipients), "{summary}");
+}
+
 #[test]
 fn a_nested_mail() {
     // Refused, as RFC 5321 wants it: a transaction of its own, and the open one goes on.
