@@ -106,17 +106,24 @@ impl Bootstrap {
             for (what, path) in listener.input_files() {
                 check_readable(what, path)?;
             }
-            // Envoy listens with SO_REUSEPORT: two of them on one port would silently share it.
-            if listener.address.port() != 0 {
-                TcpListener::bind(listener.address).map_err(|reason| RunnerError::Listen {
-                    listener: listener.name.clone(),
-                    address: listener.address,
+        }
+        self.check_clusters()?;
+        self.check_background_services()
+    }
+
+    /// Whether the addresses that are asked for are free. Envoy listens with SO_REUSEPORT: two of them on one port would
+    /// silently share it.
+    pub(crate) fn check_addresses(&self) -> Result<(), RunnerError> {
+        for Listener { name, address, .. } in &self.listeners {
+            if address.port() != 0 {
+                TcpListener::bind(address).map_err(|reason| RunnerError::Listen {
+                    listener: name.clone(),
+                    address: *address,
                     reason,
                 })?;
             }
         }
-        self.check_clusters()?;
-        self.check_background_services()
+        Ok(())
     }
 
     fn check_clusters(&self) -> Result<(), RunnerError> {

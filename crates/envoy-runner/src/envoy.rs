@@ -33,6 +33,20 @@ pub struct StartOptions {
     pub drain_time: Option<Duration>,
     /// How long Envoy may take until it is ready. A large module takes seconds to compile.
     pub ready_within: Duration,
+    /// Its place in a chain of Envoys that take over from each other; without one it can neither follow nor be followed.
+    pub hot_restart: Option<HotRestart>,
+}
+
+/// A place in a chain of Envoys of which each takes over the listening sockets and the counters of the one before
+/// (Envoy, "Hot restart"). Each has a folder of its own, and listeners with the same fixed ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HotRestart {
+    /// Which Envoys of this machine belong together: `--base-id`.
+    pub base_id: u32,
+    /// Its place: 0 for the first one, which has to be running when 1 is started, and so on: `--restart-epoch`.
+    pub epoch: u32,
+    /// How long the one before goes on with the connections that it has, in whole seconds: `--parent-shutdown-time-s`.
+    pub parent_ends_after: Duration,
 }
 
 impl Default for StartOptions {
@@ -44,6 +58,7 @@ impl Default for StartOptions {
             log_format: None,
             drain_time: None,
             ready_within: Duration::from_secs(60),
+            hot_restart: None,
         }
     }
 }
@@ -83,6 +98,10 @@ impl Envoy {
         options: &StartOptions,
     ) -> Result<Self, RunnerError> {
         bootstrap.check()?;
+        // One that follows another takes over its addresses.
+        if options.hot_restart.is_none_or(|place| place.epoch == 0) {
+            bootstrap.check_addresses()?;
+        }
         fs::create_dir_all(run_dir).map_err(RunnerError::io("creating", run_dir))?;
         let run_dir = run_dir.canonicalize().map_err(RunnerError::io("resolving", run_dir))?;
         let mut reconfigurable = Vec::new();

@@ -61,7 +61,7 @@ pub use access_log::AccessLog;
 pub use admin::ServerInfo;
 pub use binary::{EnvoyBinary, EnvoyVersion, NEWEST_ENVOY, OLDEST_ENVOY};
 pub use bootstrap::Bootstrap;
-pub use envoy::{Envoy, StartOptions};
+pub use envoy::{Envoy, HotRestart, StartOptions};
 pub use error::RunnerError;
 pub use listener::{Listener, TrafficDirection};
 pub use memory::{GuestMemory, Memory};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::lifeline::Lifeline;
 use crate::log_file::LogFile;
-use crate::{EnvoyBinary, RunnerError, StartOptions};
+use crate::{EnvoyBinary, HotRestart, RunnerError, StartOptions};
 
 /// A child process that is Envoy. Dropping it kills it and waits for it.
 pub(crate) struct Process {
@@ -34,8 +34,6 @@ impl Process {
             .arg(files.bootstrap)
             .arg("--admin-address-path")
             .arg(files.admin_address)
-            // Hot restart is what base ids are for: without it, any number of Envoys run side by side.
-            .arg("--disable-hot-restart")
             .args(["--concurrency", &options.concurrency.to_string()])
             .args(["--log-level", &options.log_level])
             // Ten seconds by default: too long for whoever waits for a line of an access log.
@@ -44,6 +42,14 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(log_output);
+        match options.hot_restart {
+            // Base ids are for that only: without it, any number of Envoys run side by side.
+            None => command.arg("--disable-hot-restart"),
+            Some(HotRestart { base_id, epoch, parent_ends_after }) => command
+                .args(["--base-id", &base_id.to_string()])
+                .args(["--restart-epoch", &epoch.to_string()])
+                .args(["--parent-shutdown-time-s", &parent_ends_after.as_secs().to_string()]),
+        };
         if let Some(levels) = &options.component_log_level {
             command.args(["--component-log-level", levels]);
         }

@@ -16,6 +16,7 @@ mod crowd;
 mod draining;
 mod failure_scene;
 mod host_calls;
+mod hot_restart;
 mod isolation;
 mod listener_file;
 mod listener_update;
@@ -36,7 +37,8 @@ use crate::both_ends::subject::{Test, trial};
 const ON_BOTH: [&[Test]; 4] = [isolation::TESTS, listener_update::TESTS, upstream::TESTS, draining::TESTS];
 
 /// Tests with each filter, of which the newest release is enough.
-const ON_THE_NEWEST: [&[Test]; 3] = [listener_update::ON_THE_NEWEST, lost_vm::TESTS, capabilities::TESTS];
+const ON_THE_NEWEST: [&[Test]; 4] =
+    [listener_update::ON_THE_NEWEST, hot_restart::ON_THE_NEWEST, lost_vm::TESTS, capabilities::TESTS];
 
 /// Tests of which, besides, one filter is enough.
 const ONCE: [&[Test]; 3] = [isolation::OF_THE_SDK, plugin_panics::TESTS, comparison::TESTS];
