@@ -270,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_at_nothing_any_more_keeps_nothing() {
+        let mut session = LdapSession::new(&LdapLimits::default(), EVERYTHING);
+        let mut sink = |_: LdapEvent<'_>| {};
+        // The start of a bind request, and then something that is no message from the other side.
+        session.feed(Direction::ToServer, b"\x30\x19\x02\x01\x01\x60", Timestamp(0), &mut sink);
+        assert!(session.client.is_inside_message());
+        session.feed(Direction::ToClient, b"GET /", Timestamp(0), &mut sink);
+        assert!(matches!(session.need(Direction::ToServer), Need::Opaque(OpaqueCause::LostSync)));
+        assert!(!session.client.is_inside_message());
+    }
+
+    #[test]
     fn printing_a_session_shows_no_octets_of_its_peers() {
         let mut session = LdapSession::new(&LdapLimits::default(), EVERYTHING);
         let mut sink = |_: LdapEvent<'_>| {};

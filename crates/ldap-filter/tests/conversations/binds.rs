@@ -104,6 +104,20 @@ fn a_bind_that_the_client_gives_up_is_unfinished() {
 }
 
 #[test]
+fn another_mechanism_is_another_bind() {
+    let seen = talk()
+        .asks(sasl(1, "GSSAPI", b"a"))
+        .answers(bind_result(1, 14))
+        .asks(sasl(2, "PLAIN", b"\0a\0secret"))
+        .answers(bind_result(2, 0))
+        .counts("unfinished_binds_total 1");
+    assert_eq!(
+        seen.notes.binds,
+        ["sasl GSSAPI unfinished in 1 by sasl GSSAPI", "sasl PLAIN succeeded in 1 by sasl PLAIN"]
+    );
+}
+
+#[test]
 fn an_unanswered_round_is_an_unfinished_bind() {
     let seen = talk().asks(sasl(1, "PLAIN", b"\0a\0secret")).counts(
         "unfinished_binds_total 1

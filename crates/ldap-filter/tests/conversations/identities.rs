@@ -26,7 +26,7 @@ fn an_operation_belongs_to_who_was_bound_when_it_was_asked() {
         seen,
         [
             "2 bind answered success by uid=Alice,dc=example",
-            "4 bind answered invalidCredentials by uid=bob,dc=example",
+            "4 bind answered invalidCredentials for invalid_credentials by uid=bob,dc=example",
             "3 search answered success by uid=Alice,dc=example",
             "1 search answered success by anonymous",
             "5 search answered success by anonymous",

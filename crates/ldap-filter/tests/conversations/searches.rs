@@ -172,6 +172,23 @@ fn a_search_too_long_to_be_kept_is_still_paired() {
         );
 }
 
+/// Not the first message: what stands whole behind others is taken at once.
+#[test]
+fn a_search_is_kept_up_to_the_limit_however_it_comes() {
+    let filter = |octets: usize| tlv(0xa3, &[octet_string("uid"), octet_string("x".repeat(octets))].concat());
+    let frame = search_for(2, 1, &filter(400), &[]).octets().len() - 400;
+    for (octets, undecoded) in [(511, 0), (512, 0), (513, 1), (2_000, 1)] {
+        let search = search_for(2, 1, &filter(octets - frame), &[]);
+        assert_eq!(search.octets().len(), octets);
+        talk()
+            .asks(bind(1, "cn=a", "x"))
+            .answers(bind_result(1, 0))
+            .asks(search)
+            .with(Setup::limited(r#"{"max_decoded_octets": 512}"#))
+            .counts(&format!("undecoded_by_operation_total{{operation=search}} {undecoded}"));
+    }
+}
+
 #[test]
 fn a_search_that_cannot_be_read_is_still_paired() {
     talk().asks(Message::new(1, tlv(0x63, b"\x04\x01a"))).answers(search_done(1, 2)).counts(

@@ -164,12 +164,15 @@ impl Notes {
     }
 }
 
-/// An operation that has ended, as `1 search answered success by name uid=a`.
+/// An operation that has ended, as `1 search answered success by name uid=a`; why a bind failed stands behind its result.
 fn ended(operation: &OperationSummary<'_>) -> String {
     let mut text =
         format!("{} {} {}", operation.number, operation.operation.as_str(), operation.outcome.as_str());
     if let Some(code) = operation.code {
         text += &format!(" {}", code.label().as_str());
+    }
+    if let Some(reason) = operation.bind_failure {
+        text += &format!(" for {}", reason.as_str());
     }
     text + &by(operation.identity)
 }

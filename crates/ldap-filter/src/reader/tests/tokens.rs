@@ -141,6 +141,53 @@ fn buffers_without_a_token_or_with_a_shred_of_one() {
     }
 }
 
+/// Nothing tells such a token from a sealed one but a message at its start, and random octets may look like one.
+#[test]
+fn what_is_no_flawless_message_is_taken_for_sealed() {
+    for text in [
+        &b"\x30\x05\x02\x01\x03\x7e\x00"[..],
+        b"\x30\x05\x02\x01\xff\x42\x00",
+        b"\x30\x06\x02\x01\x03\x42\x00\xa0",
+        b"\x30\x05\x02\x01",
+        b"\x30",
+    ] {
+        for wrapping in [Wrapping::DigestMd5, Wrapping::Ntlm] {
+            let token = wrapping.token(text);
+            let expected = [sealed(token.len()), found_unbind()];
+            let what = text.escape_ascii();
+            assert_eq!(behind_a_bind(&[buffer(&token), unbind()].concat()), expected, "{wrapping:?} {what}");
+        }
+    }
+}
+
+#[test]
+fn a_signed_token_may_bring_nothing_of_a_message_that_goes_on() {
+    let bind = bound();
+    let (first, rest) = bind.split_at(9);
+    for wrapping in [SIGNED[0], SIGNED[1], Wrapping::Rc4, Wrapping::Ntlm] {
+        let tokens = [first, b"", rest].map(|text| wrapping.token(text));
+        let [a, b, c] = tokens.each_ref().map(|token| signed(token.len()));
+        let stream = tokens.map(|token| buffer(&token)).concat();
+        assert_eq!(behind_a_bind(&stream), [a, b, found_bound(), c], "{wrapping:?}");
+    }
+}
+
+#[test]
+fn padding_is_only_what_says_so() {
+    let unreadable = Found::Anomaly(Anomaly::UnreadableSaslBuffer);
+    let whole = Wrapping::Des.token(&unbind());
+    assert_eq!(whole.last(), Some(&1), "one octet of padding");
+    // None of these counts itself, and all are too long for the start of a message.
+    for padding in [&[0; 3][..], &[2, 3, 3], &[9; 9]] {
+        let mut token = Wrapping::Des.token(&unbind());
+        token.pop();
+        token.extend(padding);
+        token[1] += padding.len() as u8 - 1;
+        let expected = [found_unbind(), unreadable.clone(), signed(token.len())];
+        assert_eq!(behind_a_bind(&buffer(&token)), expected, "{padding:?}");
+    }
+}
+
 #[test]
 fn signed_tokens_without_a_message() {
     let unreadable = Found::Anomaly(Anomaly::UnreadableSaslBuffer);
@@ -187,6 +234,10 @@ fn a_longer_checksum_behind_the_message_is_none_of_ours() {
     let stream = [buffer(&token), buffer(&token)].concat();
     let pair = [found_unbind(), signed(token.len())];
     assert_eq!(behind_a_bind(&stream), [pair.clone(), pair].concat());
+    // So much is no checksum.
+    let token = [unbind(), vec![0xab; 60]].concat();
+    let unreadable = Found::Anomaly(Anomaly::UnreadableSaslBuffer);
+    assert_eq!(behind_a_bind(&buffer(&token)), [found_unbind(), unreadable, signed(token.len())]);
 }
 
 #[test]
