@@ -254,3 +254,32 @@ impl Abandoned {
         self.ids.iter_mut().filter(|slot| i64::from(**slot) == id.0).for_each(|slot| *slot = 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn search(number: u64) -> Pending {
+        let asked = Asked::Search(OpenSearch::new(SearchKind::Normal));
+        Pending { number, at: Timestamp(0), actor: Actor::default(), asked }
+    }
+
+    /// The room that is left when so many operations were asked at once and all are answered.
+    fn room_after(burst: u64) -> usize {
+        let mut pending = PendingOperations::default();
+        for number in 1..=burst {
+            pending.insert(MessageId(number as i64), search(number));
+        }
+        for number in 1..=burst {
+            assert_eq!(pending.take(MessageId(number as i64)).map(|taken| taken.number), Some(number));
+        }
+        pending.operations.capacity()
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_and_little_is_kept() {
+        assert_eq!(room_after(1_000), 0);
+        assert!((1..=KEPT_SLOTS).contains(&room_after(1)), "{}", room_after(1));
+        assert_eq!(room_after(KEPT_SLOTS as u64), KEPT_SLOTS);
+    }
+}

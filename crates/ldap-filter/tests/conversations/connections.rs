@@ -34,11 +34,13 @@ fn endings_by_who_ended() {
 
 #[test]
 fn nobody_listens_behind_an_unbind() {
-    talk()
-        .asks(unbind(1))
-        .asks(search(2))
-        .asks(search(3))
-        .counts("requests_total{operation=search} 0\nanomalies_total{kind=after_unbind} 1");
+    for behind in 1..=3 {
+        let mut talk = talk().asks(unbind(1));
+        for id in 2..2 + behind {
+            talk = talk.asks(search(id));
+        }
+        talk.counts("requests_total{operation=search} 0\nanomalies_total{kind=after_unbind} 1");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Requests and their responses, by message ID.
 
+use session_driver::CloseCause;
+
 use crate::support::messages::*;
 use crate::support::{Exchange as _, Setup, talk};
 
@@ -163,6 +165,32 @@ fn intermediate_responses_are_any_operations() {
 }
 
 #[test]
+fn a_burst_is_answered_to_its_last_operation() {
+    let mut talk = talk();
+    for id in 1..=100 {
+        talk = talk.asks(search(id));
+    }
+    for id in 1..=100 {
+        talk = talk.answers(search_done(id, 0));
+    }
+    talk.counts(
+        "responses_total{operation=search,outcome=success} 100
+         unmatched_responses_total 0
+         unanswered_operations_total 0",
+    );
+}
+
+#[test]
+fn what_waits_when_nobody_knows_how_it_ended_is_unknown() {
+    let ended = |how| talk().asks(search(1)).ends(how).play().notes.operations;
+    assert_eq!(ended(CloseCause::Unknown), ["1 search unknown by anonymous"]);
+    assert_eq!(ended(CloseCause::Server), ["1 search unanswered by anonymous"]);
+    // Whoever has said goodbye wants no answer.
+    let unbound = talk().asks(search(1)).asks(unbind(2)).ends(CloseCause::Unknown).play().notes.operations;
+    assert_eq!(unbound, ["1 search unanswered by anonymous"]);
+}
+
+#[test]
 fn beyond_the_limit_requests_are_counted_and_not_paired() {
     let mut talk = talk().with(Setup::limited(r#"{"max_pending_operations": 8}"#));
     for id in 1..=10 {
@@ -199,6 +227,24 @@ fn there_is_always_room_for_what_changes_what_the_octets_are() {
              start_tls_total{outcome=accepted} 1
              anomalies_total{kind=too_many_pending} 1",
         );
+}
+
+#[test]
+fn but_for_one_bind_only() {
+    let mut talk = talk().with(Setup::limited(r#"{"max_pending_operations": 8}"#));
+    for id in 1..=8 {
+        talk = talk.asks(search(id));
+    }
+    for id in 20..=22 {
+        talk = talk.asks(bind(id, "cn=app", "x"));
+    }
+    talk.counts(
+        "requests_total{operation=bind} 3
+         unpaired_requests_total 2
+         unanswered_operations_total 9
+         anomalies_total{kind=too_many_pending} 1
+         anomalies_total{kind=request_during_bind} 2",
+    );
 }
 
 #[test]
