@@ -211,6 +211,8 @@ fn xclient_starts_the_session_over() {
          replies_total{verb=other,class=2xx} 2
          greetings_total{class=2xx} 1",
     );
+    greeted("C: MAIL FROM:<a@b>\nS: 250 OK\nC: XCLIENT ADDR=192.0.2.1\nS: 220 mx ESMTP")
+        .counts("transactions_total{outcome=reset} 1\ntransactions_total{outcome=aborted} 0");
     greeted("C: MAIL FROM:<a@b>\nS: 250 OK\nC: RCPT TO:<c@d>\nS: 250 OK")
         .then("C: XCLIENT ADDR=192.0.2.1\nS: 550 no\nC: DATA\nS: 354 go\nC: .\nS: 250 OK")
         .counts("transactions_total{outcome=accepted} 1");
