@@ -304,6 +304,31 @@ fn inside_a_message_whose_start_was_hidden() {
     }
 }
 
+/// Behind a token that could not be read a message may be inside another one, unless one in clear text stands between them.
+#[test]
+fn a_message_in_clear_text_ends_what_a_token_has_left_however_it_is_read() {
+    type Read = fn(&mut Reader, &[u8], &mut dyn FnMut(Item<'_>)) -> usize;
+    // Its number is none: so it is believed only where one has to be.
+    let odd = SIGNED[0].buffer(b"\x30\x05\x02\x01\xff\x42\x00");
+    for read in [Reader::feed as Read, Reader::whole_message] {
+        let [with, without] = [&unbind()[..], b""].map(|between| {
+            let mut reader = Reader::new(&small());
+            reader.may_be_wrapped();
+            let mut found = Vec::new();
+            let mut note = |item: Item<'_>| found.push(Found::from(item));
+            reader.feed(&Wrapping::SealedCfx.buffer(b"text"), &mut note);
+            assert_eq!(read(&mut reader, between, &mut note), between.len());
+            if between.is_empty() {
+                assert_eq!(reader.whole_message(&odd, &mut note), 0, "no message in clear text");
+            }
+            reader.feed(&odd, &mut note);
+            found.remove(between.len().min(1) + 1)
+        });
+        assert!(matches!(with, Found::Message(FoundMessage { id: -1, .. })), "{with:?}");
+        assert_eq!(without, Found::Anomaly(Anomaly::UnreadableSaslBuffer));
+    }
+}
+
 #[test]
 fn lengths_of_buffers() {
     let lost = [Found::Lost(Anomaly::OversizedSaslBuffer)];
