@@ -16,7 +16,7 @@ fn message(folder: &Path, free: u64) -> Option<String> {
     (free < WHOLE_RUN).then(|| {
         format!(
             "{free} GB are free at {}; a run from nothing takes up to {WHOLE_RUN} GB: should it end with `No space left on \
-             device`, make room there or set CARGO_TARGET_DIR to a larger disk",
+             device`, make room there (`cargo clean` removes what was built)",
             folder.display()
         )
     })

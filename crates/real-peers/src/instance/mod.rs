@@ -233,8 +233,11 @@ impl Instance {
     /// Ends the server with all of its processes, and waits for that. The root stays.
     ///
     /// # Errors
-    /// When it does not end.
+    /// When none was started, or it does not end.
     pub fn stop(&mut self, ending: Ending) -> Result<()> {
+        if self.server.is_none() {
+            bail!("no server was started in {}", self.root.display());
+        }
         wait_until("the server's processes to end", || {
             self.signal(ending.signal())?;
             let ended = self.ended()?.is_some();
