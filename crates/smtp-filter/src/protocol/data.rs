@@ -5,7 +5,7 @@ mod block;
 use common_metrics::{LabelSet, label};
 use memchr::memchr3;
 
-use self::block::{BLOCK, follows_plainly, is_plain};
+use self::block::{BLOCK, SEEN, follows_plainly, plain_prefix};
 
 label! {
     /// Something in a mail that RFC 5321 forbids and that servers disagree about.
@@ -68,17 +68,17 @@ impl DataScanner {
     /// Looks at the next piece of the mail. Not to be called again once the mail has ended.
     pub fn scan(&mut self, piece: &[u8]) -> Scanned {
         let mut rest = piece;
-        while let (Some(with_next), Some((block, behind))) =
-            (rest.first_chunk(), rest.split_first_chunk::<BLOCK>())
-        {
-            if self.continues_plainly(block) && is_plain(with_next) {
-                self.tail = append(self.tail, block);
-            } else {
-                let Scanned { consumed, ended } = self.look_closely(block);
-                if ended {
-                    let before = piece.len().saturating_sub(rest.len());
-                    return Scanned { consumed: before.saturating_add(consumed), ended };
-                }
+        while let Some(seen) = rest.first_chunk::<SEEN>() {
+            if self.continues_plainly(seen) {
+                let (plain, behind) = rest.split_at_checked(plain_prefix(rest)).unwrap_or((&[], rest));
+                self.tail = append(self.tail, plain);
+                rest = behind;
+            }
+            let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() else { break };
+            let Scanned { consumed, ended } = self.look_closely(block);
+            if ended {
+                let before = piece.len().saturating_sub(rest.len());
+                return Scanned { consumed: before.saturating_add(consumed), ended };
             }
             rest = behind;
         }
@@ -87,14 +87,15 @@ impl DataScanner {
         Scanned { consumed: before.saturating_add(consumed), ended }
     }
 
-    /// Whether nothing that the tail has begun can end, or turn out to be odd, in this block, if it is plain itself.
-    fn continues_plainly(&self, [first, ..]: &[u8; BLOCK]) -> bool {
+    /// Whether nothing that the tail has begun can end, or turn out to be odd, in the block that follows, if it is plain
+    /// itself.
+    fn continues_plainly(&self, [first, second, ..]: &[u8; SEEN]) -> bool {
         match self.tail {
             // A dot that may stand on a line of its own.
             [_, b'\r' | b'\n', b'.', _] | [_, _, b'\r' | b'\n', b'.'] => false,
             // Several CRs, whose LF may be the first octet here.
             [_, _, b'\r', b'\r'] => false,
-            [_, _, _, last] => follows_plainly(last, *first),
+            [_, _, _, last] => follows_plainly(last, *first) && (*first, *second) != (b'\n', b'.'),
         }
     }
 
