@@ -9,8 +9,8 @@ use crate::error::Result;
 
 /// The data that a callback presents. Nothing is copied into the extension before it asks.
 ///
-/// Ranges are clipped to what there is. In a Wasm module each read is one host call and one allocation of
-/// just that size: read what you need, once.
+/// Ranges are clipped to what there is. In a Wasm module each read is one host call and one copy: read what you need,
+/// once, and drop it when you have looked at it, because one piece of up to 64 KiB at a time has its memory ready.
 ///
 /// ```
 /// use envoy_sdk::{NetworkContext, Result};

@@ -209,14 +209,27 @@ pub use abi::lending::driver as lending_host;
 /// What [`entry_point!`] expands to. Not for anything else.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(not(envoy_sdk_abi = "lending"))]
+    pub use crate::abi::proxy_wasm::read_block::Allocator;
     pub use crate::vm::load;
 }
 
 /// Makes a module's `fn module() -> Module` the start of a `.wasm`. Expands to nothing in a native build,
 /// so that several modules link into one program.
+///
+/// It also sets a global allocator: that of `std`, with one block of 64 KiB set aside for what is read of Envoy's buffers.
+/// A module that has a `#[global_allocator]` of its own says `entry_point!(module, own_allocator)`.
 #[macro_export]
 macro_rules! entry_point {
     ($module:path) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            #[global_allocator]
+            static ALLOCATOR: $crate::__private::Allocator = $crate::__private::Allocator;
+        };
+        $crate::entry_point!($module, own_allocator);
+    };
+    ($module:path, own_allocator) => {
         #[cfg(target_arch = "wasm32")]
         #[unsafe(no_mangle)]
         extern "C" fn _initialize() {

@@ -3,6 +3,7 @@
 use std::ptr::null_mut;
 
 use super::imports;
+use super::read_block::reads;
 use crate::abi::{HostResult, pairs};
 use crate::bytes::ByteString;
 use crate::error::{HostError, Status};
@@ -60,7 +61,7 @@ pub(crate) fn set_tick_period(milliseconds: u32) -> HostResult<()> {
 pub(crate) fn read_buffer(buffer: BufferKind, start: usize, max: usize) -> HostResult<Vec<u8>> {
     returned("proxy_get_buffer_bytes", |data, size| {
         // SAFETY: the host writes one pointer and one size.
-        unsafe { imports::proxy_get_buffer_bytes(buffer as u32, start, max, data, size) }
+        reads(|| unsafe { imports::proxy_get_buffer_bytes(buffer as u32, start, max, data, size) })
     })
     .map(Option::unwrap_or_default)
     .or_else(|error| if error.status == Status::NOT_FOUND { Ok(Vec::new()) } else { Err(error) })

@@ -10,3 +10,4 @@ pub(crate) mod hostcalls;
 mod imports;
 #[cfg(all(feature = "native-host", not(target_arch = "wasm32")))]
 pub(crate) mod native;
+pub(crate) mod read_block;
