@@ -19,6 +19,8 @@ pub enum Variant {
     Zookeeper,
     /// A Wasm filter that does nothing: the base of the second column.
     Empty,
+    /// The same, but it reads what each callback presents: less than that no filter can do that looks at what passes.
+    Reading,
     /// The suite's filter with `mode: off`.
     Off,
     /// The suite's filter with `level: summary`, its default.
@@ -29,11 +31,12 @@ pub enum Variant {
 
 impl Variant {
     /// All of them, in the order of tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFilter,
         Self::Control,
         Self::Zookeeper,
         Self::Empty,
+        Self::Reading,
         Self::Off,
         Self::Summary,
         Self::Detailed,
@@ -50,6 +53,7 @@ impl Variant {
             Self::Control => "control",
             Self::Zookeeper => "zookeeper",
             Self::Empty => "empty",
+            Self::Reading => "reading",
             Self::Off => "off",
             Self::Summary => "summary",
             Self::Detailed => "detailed",
@@ -64,6 +68,7 @@ impl Variant {
             Self::Control => "no filter, again",
             Self::Zookeeper => "zookeeper_proxy",
             Self::Empty => "empty Wasm filter",
+            Self::Reading => "reading Wasm filter",
             Self::Off => "mode: off",
             Self::Summary => "summary",
             Self::Detailed => "detailed",
@@ -77,6 +82,8 @@ impl Variant {
             Self::NoFilter | Self::Control => listener,
             Self::Zookeeper => listener.envoy_filter(ZOOKEEPER, &zookeeper()),
             Self::Empty => listener.filter(WasmFilter::new("empty", ground.empty())),
+            Self::Reading => listener
+                .filter(WasmFilter::new("empty", ground.empty()).vm_id(self.name()).configuration("read")),
             Self::Off | Self::Summary | Self::Detailed => listener.filter(
                 WasmFilter::new(filter.name, ground.module(filter))
                     .vm_id(self.name())

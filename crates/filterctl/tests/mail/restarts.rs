@@ -46,10 +46,11 @@ struct Book {
     in_doubt: u64,
 }
 
-/// How an attempt ended that was not answered with 250.
-enum Failure {
-    Before(anyhow::Error),
-    InDoubt(anyhow::Error),
+/// An attempt that was not answered with 250.
+struct Failure {
+    error: anyhow::Error,
+    /// The server had all of the mail before.
+    in_doubt: bool,
 }
 
 fn restarts(envoy: &EnvoyBinary) -> Result<()> {
@@ -108,11 +109,7 @@ fn restarts(envoy: &EnvoyBinary) -> Result<()> {
 /// One ending of the server and its start, with mails before and after it, and one mail that is cut off for certain.
 fn through(relay: &mut Relay, address: SocketAddr, flow: &Flow, ending: Ending) -> Result<()> {
     flows(flow)?;
-    let mut half = Conversation::greeted(address)?;
-    half.command_expecting("EHLO slow.client.test", 250)?;
-    half.command_expecting("MAIL FROM:<slow@client.test>", 250)?;
-    half.command_expecting(&format!("RCPT TO:<{RECIPIENT}>"), 250)?;
-    half.command_expecting("DATA", 354)?;
+    let mut half = begin(address, "slow@client.test")?;
     half.send(b"Subject: half of a mail\r\n\r\nfor which")?;
     relay.server.stop(ending).with_context(|| format!("{ending:?}"))?;
     let rest = half.read_to_end()?;
@@ -143,15 +140,9 @@ fn bring(application: u64, address: SocketAddr, flow: &Flow) -> Result<Book> {
             book.attempts += 1;
             match submit(address, &mail) {
                 Ok(()) => break,
-                Err(failure) => {
+                Err(Failure { error, in_doubt }) => {
                     flow.in_vain.fetch_add(1, Ordering::AcqRel);
-                    let error = match failure {
-                        Failure::Before(error) => error,
-                        Failure::InDoubt(error) => {
-                            book.in_doubt += 1;
-                            error
-                        }
-                    };
+                    book.in_doubt += u64::from(in_doubt);
                     if start.elapsed() > DEADLINE {
                         return Err(error.context("nobody takes the mail"));
                     }
@@ -166,18 +157,21 @@ fn bring(application: u64, address: SocketAddr, flow: &Flow) -> Result<Book> {
 }
 
 fn submit(address: SocketAddr, mail: &Mail) -> Result<(), Failure> {
-    let mut conversation = begin(address, mail).map_err(Failure::Before)?;
-    conversation.message(&mail.message).map_err(Failure::InDoubt)?;
-    conversation.expect(250).map_err(Failure::InDoubt)?;
+    let mut conversation =
+        begin(address, &mail.sender).map_err(|error| Failure { error, in_doubt: false })?;
+    let in_doubt = |error| Failure { error, in_doubt: true };
+    conversation.message(&mail.message).map_err(in_doubt)?;
+    conversation.expect(250).map_err(in_doubt)?;
     // The mail is the server's now, whether it gets to say goodbye or not.
     let _said = conversation.quit();
     Ok(())
 }
 
-fn begin(address: SocketAddr, mail: &Mail) -> Result<Conversation> {
+/// A conversation in which the server waits for the mail.
+fn begin(address: SocketAddr, sender: &str) -> Result<Conversation> {
     let mut conversation = Conversation::greeted(address)?;
     conversation.command_expecting("EHLO app.client.test", 250)?;
-    conversation.command_expecting(&format!("MAIL FROM:<{}>", mail.sender), 250)?;
+    conversation.command_expecting(&format!("MAIL FROM:<{sender}>"), 250)?;
     conversation.command_expecting(&format!("RCPT TO:<{RECIPIENT}>"), 250)?;
     conversation.command_expecting("DATA", 354)?;
     Ok(conversation)
