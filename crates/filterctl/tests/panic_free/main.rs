@@ -33,7 +33,7 @@ struct Core {
 const SMTP: Core = Core {
     package: "smtp-filter",
     module: "src/protocol/mod.rs",
-    dependencies: &["memchr", "nom"],
+    dependencies: &["bytemuck", "memchr", "nom"],
     calls: &[
         ("command", "black_box(command::command_line(octets));"),
         ("verb", "black_box(verb::Verb::from_octets(octets));"),
