@@ -37,7 +37,12 @@ const ODD: &[&[u8]] =
 pub fn module() -> Module {
     Module::new().version(env!("CARGO_PKG_VERSION")).network_filter::<ScanningFactory>()
 }
-envoy_sdk::entry_point!(module);
+envoy_sdk::entry_point!(module, own_allocator);
+
+/// It reads nothing of Envoy's buffers, so the SDK's allocator is of no use to it.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: std::alloc::System = std::alloc::System;
 
 /// The configuration.
 #[derive(Clone, Copy, Debug, Deserialize)]
