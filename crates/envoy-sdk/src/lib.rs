@@ -225,7 +225,7 @@ macro_rules! entry_point {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             #[global_allocator]
-            static ALLOCATOR: $crate::__private::Allocator = $crate::__private::Allocator;
+            static ALLOCATOR: $crate::__private::Allocator<'static> = $crate::__private::Allocator::MODULE;
         };
         $crate::entry_point!($module, own_allocator);
     };

@@ -27,9 +27,15 @@ pub(super) fn reads<T>(function: impl FnOnce() -> T) -> T {
 
 /// The memory of a module: that of `std`, and a block of 64 KiB for what is read of Envoy's buffers, which is made with the
 /// first read. [`entry_point!`](crate::entry_point) makes it the global allocator.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Allocator;
+#[derive(Clone, Copy, Debug)]
+pub struct Allocator<'a>(&'a ReadBlock);
 
+impl Allocator<'static> {
+    /// The one that reads take their memory from.
+    pub const MODULE: Self = Self(&READ_BLOCK);
+}
+
+#[derive(Debug)]
 struct ReadBlock {
     /// A read is about to ask for memory.
     expected: AtomicBool,
@@ -92,9 +98,9 @@ impl ReadBlock {
 
 // SAFETY: whatever is not the block is `System`'s, which gets the same layouts as this. The block has room for every layout
 // that it is given out for, is given out to one at a time, and is never freed.
-unsafe impl GlobalAlloc for ReadBlock {
+unsafe impl GlobalAlloc for Allocator<'_> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match self.take(layout) {
+        match self.0.take(layout) {
             Some(block) => block,
             // SAFETY: the caller's promise is the same.
             None => unsafe { System.alloc(layout) },
@@ -107,14 +113,14 @@ unsafe impl GlobalAlloc for ReadBlock {
     }
 
     unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        if !self.give_back(address) {
+        if !self.0.give_back(address) {
             // SAFETY: it is `System`'s, with this layout.
             unsafe { System.dealloc(address, layout) };
         }
     }
 
     unsafe fn realloc(&self, address: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !self.is(address) {
+        if !self.0.is(address) {
             // SAFETY: it is `System`'s, with this layout, and the rest is the caller's promise.
             return unsafe { System.realloc(address, layout, size) };
         }
@@ -125,32 +131,9 @@ unsafe impl GlobalAlloc for ReadBlock {
         if !moved.is_null() {
             // SAFETY: both have as much room, and are not the same.
             unsafe { std::ptr::copy_nonoverlapping(address, moved, size.min(layout.size())) };
-            self.give_back(address);
+            self.0.give_back(address);
         }
         moved
-    }
-}
-
-// SAFETY: `ReadBlock` keeps the promises.
-unsafe impl GlobalAlloc for Allocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is the same.
-        unsafe { READ_BLOCK.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as above.
-        unsafe { READ_BLOCK.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { READ_BLOCK.dealloc(address, layout) }
-    }
-
-    unsafe fn realloc(&self, address: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above.
-        unsafe { READ_BLOCK.realloc(address, layout, size) }
     }
 }
 
@@ -169,7 +152,7 @@ mod tests {
         fn unexpected(block: &'a ReadBlock, size: usize) -> Self {
             let layout = Layout::array::<u8>(size).unwrap();
             // SAFETY: no test asks for nothing.
-            let address = unsafe { block.alloc(layout) };
+            let address = unsafe { Allocator(block).alloc(layout) };
             // SAFETY: there is room for so many.
             unsafe { address.write_bytes(7, size) };
             Self(block, address, layout)
@@ -181,7 +164,7 @@ mod tests {
 
         fn resized(self, size: usize) -> Self {
             // SAFETY: allocated so.
-            let address = unsafe { self.0.realloc(self.1, self.2, size) };
+            let address = unsafe { Allocator(self.0).realloc(self.1, self.2, size) };
             let read = Self(self.0, address, Layout::array::<u8>(size).unwrap());
             std::mem::forget(self);
             read
@@ -197,7 +180,7 @@ mod tests {
     impl Drop for Read<'_> {
         fn drop(&mut self) {
             // SAFETY: allocated so.
-            unsafe { self.0.dealloc(self.1, self.2) };
+            unsafe { Allocator(self.0).dealloc(self.1, self.2) };
         }
     }
 
