@@ -5,10 +5,9 @@ pub(super) const BLOCK: usize = 128;
 /// What is seen of a mail to tell that a block is plain: also the two octets behind it.
 pub(super) const SEEN: usize = BLOCK + 2;
 
-/// Whether `next` behind `octet` is nothing to look at: CR and LF stand together, and neither a NUL nor a dot at the start
-/// of a line is there.
+/// Whether `next` behind `octet` is nothing to look at: CR and LF stand together, and no dot at the start of a line is there.
 pub(super) fn follows_plainly(octet: u8, next: u8) -> bool {
-    ((octet == b'\r') == (next == b'\n')) & (octet != 0) & !((octet == b'\n') & (next == b'.'))
+    ((octet == b'\r') == (next == b'\n')) && (octet, next) != (b'\n', b'.')
 }
 
 /// How many of these octets, from the first on and in whole blocks, are plain: CR and LF stand together, and there is
