@@ -167,13 +167,23 @@ fn pages() -> Result<()> {
 fn virtual_list_view() -> Result<()> {
     let (server, tools) = started()?;
     let search = Search::below(STAFF, "(objectClass=person)").sorted_by("uidNumber").attributes(["uid"]);
-    // The tenth, three before it and four after it; then window after window, until one begins behind the end.
-    let report = tools.search(&anonymous(&server), &search, &["-E", "vlv=3/4/10/0"])?;
-    ensure!(report.entries() > 8 && report.output.contains(&staff(6)), "{report:?}");
-    ensure!(report.output.contains("vlvResult: pos=10 count=100"), "{report:?}");
-    result(&report, 76)?;
-    let tally = server.tally_after(1)?;
-    ensure!(tally.requests("search") == report.searches() && tally.entries == report.entries(), "{tally:?}");
+    // The tenth, three before it and four after it; then window after window, until one begins behind the end: 76. Where slapd
+    // has not put away the last window yet it says `busy` to the next one (51, as in `tour::go_round`).
+    let (mut tries, mut searches, mut entries) = (0, 0, 0);
+    loop {
+        let report = tools.search(&anonymous(&server), &search, &["-E", "vlv=3/4/10/0"])?;
+        ensure!(report.output.contains("vlvResult: pos=10 count=100"), "{report:?}");
+        ensure!(report.entries() >= 8 && report.output.contains(&staff(6)), "{report:?}");
+        tries += 1;
+        searches += report.searches();
+        entries += report.entries();
+        if tries == 5 || report.result() != Some(51) {
+            ensure!(report.entries() > 8, "{report:?}");
+            break result(&report, 76)?;
+        }
+    }
+    let tally = server.tally_after(tries)?;
+    ensure!(tally.requests("search") == searches && tally.entries == entries, "{tally:?}");
     // OpenLDAP's schema has no order for names.
     result(&tools.search(&anonymous(&server), &search.sorted_by("cn"), &[])?, 18)
 }
